@@ -20,9 +20,10 @@ from urllib.parse import quote
 
 import psycopg
 
+from bench.ending import undisturbed
 from bench.load import Ports
 from bench.processes import BenchFailed, Process, answers, listener, output_of
-from bench.scratch import scratch, undisturbed
+from bench.scratch import scratch
 from omoi_site.setup import paths
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from bench import fleet
@@ -21,6 +22,7 @@ from bench.scenes import Scene
 EARLIER = 10  # the earlier look is after this part of the claims
 BATCH = 8
 HOURS_S = 4 * 3600.0
+WORKER_READY = "SELECT count(*) FROM agents_agentpresence WHERE metrics ? 'isolation'"
 COMPLETED = "SELECT count(*) FROM tickets_task WHERE state = 'completed' AND settled_by IS NOT NULL"
 
 
@@ -37,6 +39,7 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
             "PostgreSQL": checkout.processes[0],
         }
         scene.refill(claims + 1_000)
+        processes["worker"].wait_until(partial(fleet.count, checkout, WORKER_READY), "worker")
         early, late = claims // EARLIER, claims
         settled = work(scene, ports, early)
         before = {name: rss_bytes(process_tree(process.pid)) for name, process in processes.items()}

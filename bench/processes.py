@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from agents.executors.supervisor.linux import descendants
+from bench.ending import delayed
 from omoi_site.processes.parent_death import die_with_parent
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
+
+_started: list[Process] = []
 
 
 class BenchFailed(Exception):
@@ -36,7 +39,7 @@ class Process:
         sockets: Iterable[socket.socket] = (),
     ) -> None:
         self.log = log
-        with log.open("ab") as paper:
+        with log.open("ab") as paper, delayed():
             self.process = subprocess.Popen(
                 [str(word) for word in words],
                 stdin=subprocess.DEVNULL,
@@ -47,6 +50,7 @@ class Process:
                 pass_fds=[each.fileno() for each in sockets],
                 preexec_fn=die_with_parent(signal.SIGTERM),
             )
+            _started.append(self)
 
     @property
     def pid(self) -> int:
@@ -73,6 +77,16 @@ class Process:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
+        with contextlib.suppress(ValueError):
+            _started.remove(self)
+
+
+def stop_all() -> None:
+    """Stop every process that still runs, the last first. A signal may have come between its start and
+    whoever wanted to stop it.
+    """
+    while _started:
+        _started[-1].stop()
 
 
 def process_tree(pid: int) -> list[int]:

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.scratch import scratch, undisturbed
+from bench.ending import undisturbed
+from bench.scratch import scratch
 
 
 @contextmanager

@@ -219,8 +219,8 @@ def admin_action(
     """An action that asks for a reason of `least` characters on its own page, then calls `verb(row, request,
     reason)` for each row.
 
-    outlook: what would prevent the action on a row; the page shows it beside the row. choice: what the page
-    asks for too; its value is one more argument of `verb`, by the name of the choice.
+    outlook: what is to be known of the action on a row; the page shows it beside the row. choice: what the
+    page asks for too; its value is one more argument of `verb`, by the name of the choice.
     """
 
     @admin.action(description=title, permissions=["act"])

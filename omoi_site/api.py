@@ -18,7 +18,9 @@ urlpatterns = [
     path("v1/schema/", DocumentView.as_view(), name="schema"),
     path(
         "v1/docs/",
-        SpectacularSwaggerSplitView.as_view(authentication_classes=[], permission_classes=[]),
+        SpectacularSwaggerSplitView.as_view(
+            template_name="api_docs.html", authentication_classes=[], permission_classes=[]
+        ),
         name="docs",
     ),
     re_path(r"", nowhere),

@@ -46,7 +46,7 @@ from omoi_site.serving.request_threads import Threads  # noqa: E402
 from omoi_site.serving.sign_in_threads import WAITING, SignInBridge, hashes_a_password  # noqa: E402
 from omoi_site.serving.thread_share import ThreadShare  # noqa: E402
 from omoi_site.serving.wsgi_bridge import Bridge  # noqa: E402
-from tickets.runtime import advance_sweep, isolation, sweeps  # noqa: E402
+from tickets.runtime import advance_sweep, isolation, sweeps, wait_sweep  # noqa: E402
 
 ACTIVITY_S = 1.0  # between two writings of who was heard from
 log = logging.getLogger(__name__)
@@ -99,6 +99,7 @@ readiness = Readiness(
         "roles": role_check.warning,
         "isolation": isolation.warning,
         "automatic_moves": advance_sweep.warning,
+        "waits": wait_sweep.warning,
     },
 )
 

@@ -13,15 +13,16 @@ import sys
 from argparse import SUPPRESS
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import psycopg.errors
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser, OutputWrapper
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from omoi_site.errors import IN_WORDS, NotFound, OmoiError
+from omoi_site import field_limits
+from omoi_site.errors import IN_WORDS, Invalid, NotFound, OmoiError, short
 from omoi_site.serving.error_answers import StorageFull, storage_full
 from omoi_site.setup import paths
 
@@ -53,6 +54,15 @@ class Unreadable(NotFound):
     code = "unreadable"
     title = "The file cannot be read"
     next_action = "Name a file that this user may read, or `-` and pipe the text in."
+
+
+class Harmless(OutputWrapper):
+    """What others wrote changes nothing on the terminal of who reads it."""
+
+    def write(  # type: ignore[override]  # Django's own differs from a stream's too
+        self, msg: str = "", style_func: Any = None, ending: str | None = None
+    ) -> None:
+        super().write(field_limits.harmless(msg), style_func, ending)
 
 
 class VerbParser(CommandParser):
@@ -137,6 +147,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         act, show = options.pop("act", self.act), options.pop("show", self.show)
+        for name, value in options.items():
+            _expect_text(name, value)
+        if not options["json"]:
+            self.stdout = Harmless(cast(TextIO, self.stdout._out))
         if self.needs_database:
             reach_database()
         try:
@@ -154,9 +168,23 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(error.problem, default=_plain, ensure_ascii=False))
         else:
-            self.stderr.write(
-                "\n".join(filter(None, [error.message, *_beyond_words(error), error.next_action]))
-            )
+            lines = filter(None, [error.message, *_beyond_words(error), error.next_action])
+            self.stderr.write(field_limits.harmless("\n".join(lines)))
+
+
+def _expect_text(name: str, value: Any) -> None:
+    """Raise Invalid for an argument with bytes that are no UTF-8, which Python holds as half surrogates."""
+    for text in value if isinstance(value, list | tuple) else [value]:
+        if isinstance(text, str) and not text.isascii() and not _is_utf8(text):
+            raise Invalid(f"{short(ascii(text), 80)} is not text in UTF-8", field=name)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _beyond_words(error: OmoiError) -> list[str]:

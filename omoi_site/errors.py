@@ -160,6 +160,14 @@ class VersionConflict(OmoiError):
     next_action = "Load it again, check what changed, then repeat your edit."
 
 
+class IdempotencyMismatch(OmoiError):
+    """The key was used for another request before."""
+
+    code = "idempotency_mismatch"
+    title = "This key was used for another request"
+    next_action = "Use a new key for a new request."
+
+
 class TooLarge(OmoiError):
     """Something is larger than its limit."""
 

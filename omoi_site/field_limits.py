@@ -6,6 +6,7 @@ Each model field has its own limit. The API, the pages and the verbs all read it
 from __future__ import annotations
 
 import functools
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
@@ -42,6 +43,7 @@ BLANK_MARKS = {
         ),
     ),
 }
+CONTROLS = re.compile(r"(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but line ends and tabs
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
@@ -50,6 +52,11 @@ def text(most: int, **how: Any) -> models.TextField:
     older, longer rows stay valid.
     """
     return models.TextField(max_length=most, validators=[MaxLengthValidator(most)], **how)
+
+
+def written(most: int) -> models.TextField:
+    """Like `text`, for a text that somebody must write: a reader sees something in it."""
+    return models.TextField(max_length=most, validators=[MaxLengthValidator(most), not_blank])
 
 
 def number(**how: Any) -> models.IntegerField[Any, Any]:
@@ -93,13 +100,28 @@ def shown_fault(value: str) -> str:
     """Empty if a text is one line of visible characters, else a message that names the character that is
     not.
     """
+    if value.isascii() and value.isprintable():  # as most are
+        return ""
     for position, letter in enumerate(value, 1):
         if unicodedata.category(letter) in UNSEEN or letter in BLANK_LETTERS:
-            return (
-                f"character {position} (U+{ord(letter):04X}) is a control character or is invisible:"
-                " remove it"
-            )
+            return _unseen(position, letter)
     return ""
+
+
+def exact_fault(value: str) -> str:
+    """Like `shown_fault`, for what a program takes letter by letter, such as a path: each character is seen
+    by itself, so no blank but the usual one, and no mark that belongs to the character before it.
+    """
+    if value.isascii():
+        return shown_fault(value)
+    for position, letter in enumerate(value, 1):
+        if _SEEN[ord(letter)] != letter:
+            return _unseen(position, letter)
+    return ""
+
+
+def _unseen(position: int, letter: str) -> str:
+    return f"character {position} (U+{ord(letter):04X}) is a control character or is invisible: remove it"
 
 
 class _Seen(dict[int, str]):
@@ -135,11 +157,28 @@ class _Visible(dict[int, str]):
 _VISIBLE = _Visible()
 
 
+def not_blank(value: str) -> None:
+    """A validator: a reader sees something. Each field of a text that somebody must write has it."""
+    if fault := blank_fault(value):
+        raise ValidationError(fault)
+
+
+def blank_fault(value: str) -> str:
+    """Empty if a text has at least one visible character, else what is wrong with it."""
+    seen_one = any(_SEEN[ord(letter)].strip() for letter in value)  # ends at the first
+    return "" if seen_one else "it has no visible character: write something that people can read"
+
+
 def visible(value: str) -> str:
     """The text with each invisible character shown by its number: it could make two texts look alike. For
     showing what others wrote.
     """
     return value.translate(_VISIBLE)
+
+
+def harmless(value: str) -> str:
+    """The text with each control character shown by its number: a terminal would obey it. For commands."""
+    return CONTROLS.sub(lambda found: _VISIBLE[ord(found[0])], value)
 
 
 def moment(value: datetime) -> None:
@@ -180,6 +219,12 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
     for name in _held_to(model, shown):
         if (value := values.get(name)) and (fault := shown_fault(value)):
             yield name, fault
+    for name in _held_to(model, not_blank):
+        value = values.get(name)
+        for text in [value] if isinstance(value, str) else value or ():
+            if fault := blank_fault(text):
+                yield name, fault
+                break
 
 
 def reason(text: str, least: int = 0, why: str = "say why") -> str:
@@ -214,4 +259,9 @@ def _texts(model: type[models.Model]) -> list[tuple[str, int, int | None]]:
 
 @functools.cache
 def _held_to(model: type[models.Model], validator: Callable[[Any], None]) -> list[str]:
-    return [field.name for field in model._meta.concrete_fields if validator in field.validators]
+    return [field.name for field in model._meta.concrete_fields if holds_to(field, validator)]
+
+
+def holds_to(field: Any, validator: Callable[[Any], None]) -> bool:
+    """Whether a model field, or each text in its list, has this validator."""
+    return validator in getattr(field, "base_field", field).validators

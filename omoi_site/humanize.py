@@ -20,6 +20,12 @@ def phase(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
+def thing(name: str) -> str:
+    """A name of our own with its article: security_issue is "a security issue"."""
+    words = name.replace("_", " ")
+    return f"{'an' if words[:1] in 'aeiou' else 'a'} {words}"
+
+
 def phases(names: Iterable[str]) -> str:
     return ", ".join(map(phase, names))
 
@@ -53,3 +59,7 @@ def length(seconds: float) -> str:
     unit, size = next((unit_size for unit_size in UNITS if seconds >= unit_size[1]), ("second", 1))
     number = int(seconds // size)
     return f"{number} {unit}{'' if number == 1 else 's'}"
+
+
+def size(bytes_: int) -> str:
+    return f"{bytes_:,} byte{'' if bytes_ == 1 else 's'}"

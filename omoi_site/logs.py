@@ -19,6 +19,8 @@ def without_secrets(logger: Any, method: str, line: MutableMapping[str, Any]) ->
     return line
 
 
+# What our own lines of the standard library's `logging` may add, as `extra`: others add objects of theirs.
+EXTRA = structlog.stdlib.ExtraAdder(allow=["agent", "check", "number", "tasks", "tickets"])
 STEPS: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -44,7 +46,7 @@ def to_stderr(level: str) -> dict[str, Any]:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.JSONRenderer(),
         ],
-        "foreign_pre_chain": STEPS,
+        "foreign_pre_chain": [EXTRA, *STEPS],
     }
     return {
         "version": 1,

@@ -146,6 +146,7 @@ TEMPLATES = [
                 "tickets.templatetags.addresses",
                 "tickets.templatetags.attention",
                 "tickets.templatetags.buttons",
+                "tickets.templatetags.freeze",
                 "tickets.templatetags.task_graph",
             ],
         },
@@ -251,7 +252,10 @@ SPECTACULAR_SETTINGS = {
     ],
     "ENUM_NAME_OVERRIDES": {
         "AgentKind": ["worker", "validator", "monitor", "guardian"],
-        "FailureKind": ["transient", "permanent", "validation"],
+        "HolderKind": ["worker", "validator", "monitor", "guardian", "person"],
+        "AgentState": ["available", "maintenance", "draining", "quarantined", "retired"],
+        "AgentStatus": "tickets.models.claim.workload.STATUSES",
+        "FailureKind": "tickets.models.claim.failure_kind.KINDS",
         "TaskState": ["pending", "claimed", "completed", "failed", "cancelled"],
         "BlockedClass": "tickets.models.ticket.fields.BlockedClass",
     },
@@ -268,6 +272,9 @@ WORKER_LEASE_S = int(
 WORKER_BEAT_S = float(
     os.environ.get("OMOI_WORKER_BEAT_S", "5")
 )  # how soon a worker learns that it has lost a claim
+CONTEXT_TOKENS = int(os.environ.get("OMOI_CONTEXT_TOKENS", "2000"))  # what a claim gets of earlier phases
+CONTEXT_SUMMARISER = os.environ.get("OMOI_CONTEXT_SUMMARISER", "")  # a function; empty: our own
+CONTEXT_SUMMARISER_S = float(os.environ.get("OMOI_CONTEXT_SUMMARISER_S", "2"))  # how long it may take
 WORKER_POLL_S = float(os.environ.get("OMOI_WORKER_POLL_S", "3"))  # how long a lost hint delays
 WORKER_GRACE_S = float(
     os.environ.get("OMOI_WORKER_GRACE_S", "30")

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from agents.admin import agents, filters, journal, keys, locked_action, people, projects, replies
+from agents.admin import agents, filters, journal, keys, locked_action, people, pools, projects, replies
 
-__all__ = ["agents", "filters", "journal", "keys", "locked_action", "people", "projects", "replies"]
+__all__ = ["agents", "filters", "journal", "keys", "locked_action", "people", "pools", "projects", "replies"]
 
 admin.site.site_header = admin.site.site_title = "Omoi"
 admin.site.index_title = "Administration"

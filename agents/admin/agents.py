@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agents.admin.filters import OwnProjects
-from agents.admin.locked_action import on_locked
+from agents.admin.locked_action import before, on_locked
 from agents.models import (
     Agent,
     AgentPresence,
@@ -33,7 +33,16 @@ class StateFilter(ValueFilter):
 
 @admin.register(Agent)
 class AgentAdmin(OmoiModelAdmin):
-    list_display = ["name", "kind", "shown_state", "capacity", "shown_capabilities", "owner", "last_seen"]
+    list_display = [
+        "name",
+        "kind",
+        "shown_state",
+        "state_reason",
+        "capacity",
+        "shown_capabilities",
+        "owner",
+        "last_seen",
+    ]
     list_filter = [StateFilter, "kind", ("projects", OwnProjects)]
     search_fields = ["name", "owner__username"]
     autocomplete_fields = ["projects", "owner"]
@@ -42,10 +51,13 @@ class AgentAdmin(OmoiModelAdmin):
         "name",
         "kind",
         "state",
+        "state_reason",
+        "shared",
         "capabilities",
         "phases",
         "tags",
         "capacity",
+        "pools",
         "projects",
         "owner",
         "runs_profiles",
@@ -54,7 +66,10 @@ class AgentAdmin(OmoiModelAdmin):
     actions = [
         admin_action("Make agents available", on_locked("make_available"), effect="They can claim again."),
         admin_action(
-            "Drain agents", on_locked("drain"), effect="They finish what they hold and claim nothing new."
+            "Drain agents",
+            on_locked("drain"),
+            effect="They finish what they hold and claim nothing new.",
+            outlook=before("drain"),
         ),
         admin_action(
             "Quarantine agents",
@@ -64,12 +79,14 @@ class AgentAdmin(OmoiModelAdmin):
                 " available."
             ),
             least=3,
+            outlook=before("quarantine"),
         ),
         admin_action(
             "Retire agents",
             on_locked("retire"),
             effect="Their claims go back to the queue and their keys are revoked. This cannot be undone.",
             least=3,
+            outlook=before("retire"),
         ),
     ]
 
@@ -88,15 +105,36 @@ class AgentAdmin(OmoiModelAdmin):
     def last_seen(self, agent: Agent) -> Any:
         return since("last_seen_at")(agent.presence) if hasattr(agent, "presence") else "-"
 
+    @admin.display(description="two processes", ordering="presence__shared_since")
+    def shared(self, agent: Agent) -> Any:
+        return since("shared_since")(agent.presence) if hasattr(agent, "presence") else "-"
+
     def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
-        return ["state", "runs_profiles", "created_at", *(["name", "owner"] if obj else [])]
+        return [
+            "state",
+            "state_reason",
+            "shared",
+            "runs_profiles",
+            "created_at",
+            *(["name", "owner"] if obj else []),
+        ]
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **how: Any) -> Any:
+        if db_field.name == "kind":
+            how["choices"] = [(kind.value, kind.label) for kind in Agent.AGENT_KINDS]
+        return super().formfield_for_choice_field(db_field, request, **how)
+
+    def has_change_permission(self, request: HttpRequest, obj: Agent | None = None) -> bool:
+        """Nobody changes the row of a person; it shows what they hold."""
+        return super().has_change_permission(request, obj) and not (obj and obj.kind == Agent.Kind.PERSON)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, agent: Agent, form: forms.ModelForm, change: bool) -> None:
         changes = {
-            name: form.cleaned_data[name] for name in ("kind", "capabilities", "phases", "tags", "capacity")
+            name: form.cleaned_data[name]
+            for name in ("kind", "capabilities", "phases", "tags", "capacity", "pools")
         }
         projects = form.cleaned_data["projects"]
         if not change:
@@ -117,7 +155,9 @@ class AgentAdmin(OmoiModelAdmin):
         )
 
     def save_related(self, request: HttpRequest, form: forms.ModelForm, formsets: Any, change: bool) -> None:
-        """Nothing to save: the verb has set the projects."""
+        """The verb has set the projects; the rows below are only told that nothing in them has changed."""
+        for formset in formsets:
+            self.save_formset(request, form, formset, change)
 
 
 @admin.register(AgentPresence)

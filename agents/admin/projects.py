@@ -19,6 +19,8 @@ from agents.models import (
 )
 from omoi_site.admin_base import OmoiModelAdmin, admin_action, badge, since
 
+SETTINGS = ("name", "repository", "workflow", "workflows", "profiles", "stall_after_s", "stall_grace_s")
+
 
 @admin.register(Project)
 class ProjectAdmin(OmoiModelAdmin):
@@ -35,8 +37,13 @@ class ProjectAdmin(OmoiModelAdmin):
         "workflow",
         "workflows",
         "profiles",
+        "max_agents",
+        "max_tickets",
+        "stall_after_s",
+        "stall_grace_s",
         "paused",
         "pause_reason",
+        "paused_phases",
         "tickets_made",
         "created_at",
     ]
@@ -56,7 +63,14 @@ class ProjectAdmin(OmoiModelAdmin):
         return badge("paused", "warn") if project.paused else badge("running", "ok")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
-        return ["paused", "pause_reason", "tickets_made", "created_at", *(["key"] if obj else [])]
+        return [
+            "paused",
+            "pause_reason",
+            "paused_phases",
+            "tickets_made",
+            "created_at",
+            *(["key"] if obj else []),
+        ]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -64,10 +78,7 @@ class ProjectAdmin(OmoiModelAdmin):
     def save_model(self, request: HttpRequest, project: Project, form: forms.ModelForm, change: bool) -> None:
         if not change:
             spec = ProjectSpec(
-                **{
-                    name: form.cleaned_data[name]
-                    for name in ("key", "name", "repository", "workflow", "workflows", "profiles")
-                }
+                **{name: form.cleaned_data[name] for name in (*SETTINGS, "key", "max_agents", "max_tickets")}
             )
             project.__dict__.update(Project.objects.create_project(spec, by=request.user).__dict__)
             return

@@ -15,7 +15,9 @@ import msgspec
 from rest_framework import serializers
 
 from agents.api.parsing import Shape
+from omoi_site import field_limits
 
+PLAIN = r"(?=[^!-~]*[!-~])"  # it has a visible character of ASCII
 TRIMMED = r"\A\S(?:[\s\S]*\S)?\Z"  # not empty, and without the blanks that the shape would cut off
 
 
@@ -84,6 +86,8 @@ def text(field: Any) -> Any:
     if not field.trim_whitespace:
         raise TypeError("there is no fast type for a text that keeps its blanks")
     pattern = rf"{TRIMMED}|\A\Z" if field.allow_blank else TRIMMED
+    if field_limits.not_blank in field.validators:
+        pattern = PLAIN + pattern
     return Annotated[
         str, msgspec.Meta(pattern=pattern, min_length=field.min_length, max_length=field.max_length)
     ]

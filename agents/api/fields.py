@@ -13,7 +13,11 @@ from omoi_site.field_limits import FIRST_YEAR, LAST_YEAR
 
 
 def text_of(model: type[models.Model], name: str, **how: Any) -> serializers.CharField:
-    """A text with the maximum length of this model field."""
+    """A text with the maximum length of this model field, and with visible characters where it asks for
+    them.
+    """
+    if field_limits.holds_to(model._meta.get_field(name), field_limits.not_blank):
+        how["validators"] = [*how.get("validators", ()), field_limits.not_blank]
     return serializers.CharField(max_length=field_limits.longest(model, name), **how)
 
 

@@ -20,27 +20,11 @@ from rest_framework.response import Response
 
 from agents.models import Key, Reply, label
 from omoi_site.database import sql
-from omoi_site.errors import Invalid, OmoiError
+from omoi_site.errors import IdempotencyMismatch, Invalid
 from omoi_site.serving.wsgi_call import LOOKS
 
 KEPT_HEADERS = ("ETag", "Location", "Link")
 LONGEST = 255
-
-
-class IdempotencyMismatch(OmoiError):
-    """The key was used for another request before."""
-
-    code = "idempotency_mismatch"
-    title = "This Idempotency-Key was used for another request"
-    next_action = "Use a new key for a new request."
-
-
-class IdempotencyInProgress(OmoiError):
-    """The first request with this key is still running."""
-
-    code = "idempotency_in_progress"
-    title = "The first request with this Idempotency-Key is still running"
-    next_action = "Send it again in a moment, with the same key."
 
 
 def once(request: Request, act: Callable[[], Response], *, secret: bool) -> HttpResponse | Response:
@@ -79,15 +63,8 @@ def _body(request: Request) -> bytes:
 def _carried_out(
     mark: bytes, request_hash: bytes, seal: Fernet | None, act: Callable[[], Response], waited: bool, who: Any
 ) -> HttpResponse | Response:
-    number = int.from_bytes(mark[:8], "big", signed=True)
-    if waited:  # a second request with this key was woken by the same ring: it gets the answer of the first
-        sql.rows("SELECT pg_advisory_xact_lock(%s)", [number])
-    elif sql.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
-        raise IdempotencyInProgress()
-    # a separate statement, so that its snapshot is newer than the lock
-    if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]) and (
-        kept := Reply.objects.kept().filter(hash=mark).first()
-    ):
+    # a second request with this key that was woken by the same ring waits for the answer of the first
+    if kept := Reply.objects.first_answer(mark, wait=waited):
         if bytes(kept.request) != request_hash:
             raise IdempotencyMismatch()
         kept.require_again(who)

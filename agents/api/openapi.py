@@ -82,7 +82,7 @@ class Answer:
     """The answer of a route that is not a JSON document with status 200.
 
     media_type: set if it is not JSON. empty: what statuses without a body mean, if the route may answer them
-    instead. part: whether a `Range` gets a part of it, as 206.
+    instead. part: whether a `Range` gets a part of it, as 206. also: other statuses with the same shape.
     """
 
     shape: Any = None
@@ -90,6 +90,7 @@ class Answer:
     media_type: str = ""
     empty: Mapping[int, str] = field(default_factory=dict)
     part: bool = False
+    also: Mapping[int, str] = field(default_factory=dict)
 
 
 def route(
@@ -120,6 +121,7 @@ def route(
         **{_problem(code): OpenApiResponse(ProblemOut, SAYS[code]) for code in sorted(codes)},
     }
     responses |= {code: OpenApiResponse(description=means) for code, means in answer.empty.items()}
+    responses |= {code: OpenApiResponse(answer.shape, means) for code, means in answer.also.items()}
     if answer.part:
         responses[206, answer.media_type] = OpenApiResponse(answer.shape, "the part that `Range` asks for")
     return extend_schema(

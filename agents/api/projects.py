@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import get_user_model
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +16,24 @@ from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View, tagged
 from agents.models import Member, Project, ProjectSpec
+from agents.models.project import MOST, MOST_SECONDS
 from omoi_site.errors import Invalid
+
+
+class LimitsOut(serializers.Serializer):
+    max_agents = serializers.IntegerField(
+        allow_null=True, help_text="how many agents may hold claims in it at the same time"
+    )
+    max_tickets = serializers.IntegerField(
+        allow_null=True, help_text="how many tickets may have claimed tasks at the same time"
+    )
+
+
+class PausedPhaseOut(serializers.Serializer):
+    phase = serializers.CharField()
+    reason = serializers.CharField(allow_blank=True)
+    by = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class ProjectOut(serializers.Serializer):
@@ -28,15 +48,45 @@ class ProjectOut(serializers.Serializer):
         help_text="names of other workflows its tickets may follow; empty: only `workflow`",
     )
     profiles = serializers.ListField(child=serializers.CharField(), help_text="profiles its tasks may name")
+    stall_after_s = serializers.IntegerField(
+        help_text="seconds without progress after which a claim is stalled; 0: never"
+    )
+    stall_grace_s = serializers.IntegerField(help_text="seconds after which a stalled claim is taken back")
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
+    paused_phases = serializers.SerializerMethodField(help_text="phases whose tasks nobody is granted")
+    limits = LimitsOut(help_text="null: any number")
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+
+    @extend_schema_field(PausedPhaseOut(many=True))
+    def get_paused_phases(self, project: Project) -> list[dict[str, str]]:
+        return [{"phase": phase, **told} for phase, told in sorted(project.paused_phases.items())]
 
 
 class Names(serializers.ListField):
     child = serializers.CharField(max_length=100)
     max_length = 50
+
+
+class LimitsIn(Shape):
+    max_agents = serializers.IntegerField(min_value=1, max_value=MOST, allow_null=True, required=False)
+    max_tickets = serializers.IntegerField(min_value=1, max_value=MOST, allow_null=True, required=False)
+
+
+class StallAfter(serializers.IntegerField):
+    def __init__(self, **how: Any) -> None:
+        text = (
+            "seconds without progress after which a claim is stalled, where neither task nor phase says it;"
+            " 0: never. It counts for claims from then on"
+        )
+        super().__init__(min_value=0, max_value=MOST_SECONDS, help_text=text, **how)
+
+
+class StallGrace(serializers.IntegerField):
+    def __init__(self, **how: Any) -> None:
+        text = "seconds after which a stalled claim is taken back"
+        super().__init__(min_value=0, max_value=MOST_SECONDS, help_text=text, **how)
 
 
 class ProjectIn(Shape):
@@ -49,6 +99,9 @@ class ProjectIn(Shape):
         required=False,
         help_text="profiles its tasks may name; only the admin of the installation grants them",
     )
+    limits = LimitsIn(required=False, help_text="what is not named stays as it is; null: any number")
+    stall_after_s = StallAfter(required=False)
+    stall_grace_s = StallGrace(required=False)
 
 
 class ProjectEdit(Shape):
@@ -60,6 +113,9 @@ class ProjectEdit(Shape):
         required=False,
         help_text="profiles its tasks may name; only the admin of the installation grants them",
     )
+    limits = LimitsIn(required=False, help_text="what is not named stays as it is; null: any number")
+    stall_after_s = StallAfter(required=False)
+    stall_grace_s = StallGrace(required=False)
 
 
 class ReasonIn(Shape):
@@ -93,7 +149,7 @@ class ProjectsView(View):
         tag="projects",
     )
     def post(self, request: Request) -> Response:
-        data = parse(ProjectIn, request)
+        data = flat(parse(ProjectIn, request))
         project = Project.objects.create_project(ProjectSpec(**data), by=request.user)
         return tagged(ProjectOut(project).data, project.version, status=201)
 
@@ -115,7 +171,7 @@ class ProjectView(View):
         tag="projects",
     )
     def patch(self, request: Request, key: str) -> Response:
-        data, named = parse(ProjectEdit, request), self.project(key)
+        data, named = flat(parse(ProjectEdit, request)), self.project(key)
         with Project.objects.locked(pk=named.pk) as project:
             project.edit(by=request.user, version=self.matched(), **data)
         return tagged(ProjectOut(project).data, project.version)
@@ -139,6 +195,27 @@ class PauseView(View):
         data, named = parse(ReasonIn, request), self.project(key)
         with Project.objects.locked(pk=named.pk) as project:
             getattr(project, self.verb)(by=request.user, reason=data["reason"])
+        return tagged(ProjectOut(project).data, project.version)
+
+
+class PhasePauseView(View):
+    """Like PauseView, for one phase."""
+
+    scope = "admin"
+    verb = "pause_phase"
+
+    @route(
+        "Pause a phase of a project, or resume it",
+        takes=ReasonIn,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=ProjectOut,
+        refuses=(404, 422),
+        tag="projects",
+    )
+    def post(self, request: Request, key: str, phase: str) -> Response:
+        data, named = parse(ReasonIn, request), self.project(key)
+        with Project.objects.locked(pk=named.pk) as project:
+            getattr(project, self.verb)(phase=phase, by=request.user, reason=data["reason"])
         return tagged(ProjectOut(project).data, project.version)
 
 
@@ -196,6 +273,12 @@ class MemberView(View):
     def delete(self, request: Request, key: str, user: str) -> Response:
         Member.objects.remove(self.project(key), person(user), by=request.user)
         return Response(status=204)
+
+
+def flat(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields with those of `limits` among them."""
+    limits = data.pop("limits", {})
+    return {**data, **limits}
 
 
 def person(name: str) -> object:

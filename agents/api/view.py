@@ -80,6 +80,12 @@ class View(APIView):
         self.note_seen(row)
         return row
 
+    def project_ids(self, key: str = "") -> list[int]:
+        """The ids of that project, or of all that the caller sees."""
+        if key:
+            return [self.project(key).pk]
+        return list(Project.objects.seen_by(self.request.user).values_list("pk", flat=True))
+
     def missing(self, key: str) -> NoReturn:
         """Refuse a project that a statement did not find among those the caller sees."""
         self.project(key)

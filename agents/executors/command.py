@@ -38,7 +38,8 @@ def run_command(job: Job, stop: Stop) -> Ending:
             words = [program_path, *job.words[1:]]
             ran = run_job(job, folder, Program(words, brief, {}, reads=[Path(program_path)]), stop)
             more = {"output_sha256": ran.output.sha256.hexdigest()} if job.hash_output else {}
-            return with_files(ended(ran, **more), job, folder)
+            ending = ended(ran, checks=job.checks, **more)
+            return ending if ran.cut else with_files(ending, job, folder)
     except (Unreachable, OSError, ValueError) as error:
         return not_started(job, error)
 
@@ -52,8 +53,8 @@ def not_started(job: Job, error: Exception) -> Ending:
     return Ending.refused(sentence)
 
 
-def ended(ran: Ran, **more: Any) -> Ending:
-    """The ending that this run means; `more` goes into its result."""
+def ended(ran: Ran, *, checks: bool = False, **more: Any) -> Ending:
+    """The ending that this run means; `more` goes into its result. checks: see Job."""
     result = {
         "exit": ran.code,
         "seconds": round(ran.seconds, 3),
@@ -66,7 +67,8 @@ def ended(ran: Ran, **more: Any) -> Ending:
         return Ending.failed(ran.cut, stopped=ran.stopped, **result)
     if ran.code:
         how = f"ended by {signal.Signals(-ran.code).name}" if ran.code < 0 else f"exit status {ran.code}"
-        return Ending.failed("\n".join(filter(None, [how, ran.output.end_of_text()])), **result)
+        kind = "validation" if checks and ran.code > 0 else "transient"
+        return Ending.failed("\n".join(filter(None, [how, ran.output.end_of_text()])), kind=kind, **result)
     return Ending(True, result)
 
 

@@ -32,7 +32,8 @@ class Program:
 
 def run_job(job: Job, folder: JobFolder, program: Program, stop: Stop) -> Ran:
     """Run it until it ends by itself or is ended. Raises OSError when it cannot be started."""
-    return run_process(specification(job, folder, program), timeout_s=job.timeout_s, stop=stop)
+    running = specification(job, folder, program)
+    return run_process(running, timeout_s=job.timeout_s, stop=stop, activity=job.activity)
 
 
 def specification(job: Job, folder: JobFolder, program: Program) -> Specification:

@@ -55,8 +55,10 @@ def _call(job: Job, folder: JobFolder, answer: int, stop: Stop) -> Ending:
     with json_file(call) as stdin:
         text = Path(python_child.__file__).read_text()
         ran = run_job(job, folder, python_program(text, stdin, folder, modules, answer), stop)
-    if ran.cut or ran.code:
+    if ran.cut:
         return ended(ran)
+    if ran.code:
+        return with_files(ended(ran), job, folder)
     size = os.fstat(answer).st_size
     if size > LONGEST_VALUE:
         return too_long(job, size)

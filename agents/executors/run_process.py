@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from agents.executors.activity import Activity
 from agents.executors.limits import MIB, Limits
 from agents.executors.output_text import Output
 from agents.executors.running_process import RunningProcess, Specification
@@ -40,8 +41,8 @@ class Ran:
 class Turn:
     """A job in its process: its time and its output; cut: why it was ended before its time."""
 
-    def __init__(self, limits: Limits, timeout_s: float, stop: Stop) -> None:
-        self.limits, self.timeout_s, self.stop = limits, timeout_s, stop
+    def __init__(self, limits: Limits, timeout_s: float, stop: Stop, activity: Activity) -> None:
+        self.limits, self.timeout_s, self.stop, self.activity = limits, timeout_s, stop, activity
         self.output = Output()
         self.cut = ""
         self.limit = ""
@@ -50,6 +51,11 @@ class Turn:
     def begin(self) -> None:
         self.began = self.looked = time.monotonic()
         self.deadline = self.began + self.timeout_s
+
+    def take(self, piece: bytes) -> None:
+        """A piece of its output."""
+        self.output.take(piece)
+        self.activity.output = self.output.taken
 
     def look(self) -> bool:
         """Whether it must be ended now; then `cut` says why, and `limit` which it has exceeded."""
@@ -88,13 +94,13 @@ class Turn:
         return Ran(code, self.output, time.monotonic() - self.began, cut, stopped, limit)
 
 
-def run_process(job: Specification, *, timeout_s: float, stop: Stop) -> Ran:
+def run_process(job: Specification, *, timeout_s: float, stop: Stop, activity: Activity) -> Ran:
     """Run it until it ends by itself or is ended. Raises OSError when it cannot be started."""
     with contextlib.closing(RunningProcess(job)) as process:
-        turn = Turn(job.limits, timeout_s, stop)
+        turn = Turn(job.limits, timeout_s, stop, activity)
         _follow(process, turn)
         for piece in process.rest_of_output():
-            turn.output.take(piece)
+            turn.take(piece)
         return turn.ran(process.ended, process.fault)
 
 
@@ -110,8 +116,9 @@ def _follow(process: RunningProcess, turn: Turn) -> None:
             for key, _ in events.select(turn.patience):
                 if key.fileobj is process.channel:
                     process.read_messages()
+                    turn.activity.files = process.files
                 elif key.fileobj is process.pipe:
                     if piece := process.read():
-                        turn.output.take(piece)
+                        turn.take(piece)
                     elif piece == b"":
                         events.unregister(process.pipe)

@@ -61,13 +61,16 @@ class Specification:
 
 
 class RunningProcess:
-    """ended: what its supervisor told of its end, empty until then. fault: why there was no such word."""
+    """ended: what its supervisor told of its end, empty until then. fault: why there was no such word.
+    files: what it told last of the files that the job writes.
+    """
 
     def __init__(self, job: Specification) -> None:
         """Raises OSError when it cannot be asked for."""
         self.job = job
         self.ended: dict[str, Any] = {}
         self.fault = ""
+        self.files = ""
         self.messages = b""
         self.lost_at = float("inf")
         read_end, write_end = os.pipe()
@@ -119,6 +122,7 @@ class RunningProcess:
         for message in map(json.loads, lines):
             if "error" in message:
                 raise OSError(message["errno"], message["error"])
+            self.files = message.get("files", self.files)
             if "ended" in message:
                 self.ended = message
         if not piece and not self.ended:

@@ -9,6 +9,8 @@ from agents.models.event import Event, Journaled, ResyncRequired
 from agents.models.idempotent_reply import Reply
 from agents.models.key import Key
 from agents.models.member import Member
+from agents.models.person import holder
+from agents.models.pool import Pool
 from agents.models.project import Project
 from agents.models.project_spec import ProjectSpec
 from agents.models.sign_in import SignInTry, TooManyTries
@@ -26,6 +28,7 @@ __all__ = [
     "Key",
     "Locking",
     "Member",
+    "Pool",
     "Project",
     "ProjectSpec",
     "Reply",
@@ -34,6 +37,7 @@ __all__ = [
     "SignInTry",
     "TooManyTries",
     "Versioned",
+    "holder",
     "label",
     "sees_all",
     "via",

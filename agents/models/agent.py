@@ -10,17 +10,22 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
+from django.utils import timezone
 from django_fsm import FSMField, FSMModelMixin, TransitionNotAllowed, transition
 from psycopg.types.json import Jsonb
 
 from agents.models import callbacks, rights
 from agents.models.actor import Actor, label, sees_all, via
+from agents.models.agent_presence import MOST_INSTANCES, SHARED_WITHIN_S, AgentPresence
 from agents.models.agent_spec import AgentSpec
 from agents.models.key_sql import HELD_KEY, KEY_HOLDS
+from agents.models.pool import Pool
 from agents.models.project import Project
 from agents.models.versioned import Locking, Versioned
+from agents.profiles import pool_name
 from omoi_site import field_limits, humanize
 from omoi_site.database import prepared, sql
 from omoi_site.errors import Forbidden, Invalid, OmoiError
@@ -33,7 +38,12 @@ NAME = RegexValidator(
 )
 SILENT_AFTER = timedelta(seconds=90)
 PRESENCE = sql.statement(
-    __file__, "presence", held_key=HELD_KEY.format(agents="agents_agent"), key_holds=KEY_HOLDS
+    __file__,
+    "presence",
+    held_key=HELD_KEY.format(agents="agents_agent"),
+    key_holds=KEY_HOLDS,
+    shared_within=str(SHARED_WITHIN_S),
+    most_instances=str(MOST_INSTANCES),
 )
 
 
@@ -56,6 +66,11 @@ def _owner(name: str | None, by: Actor) -> Any:
     if owner is None:
         raise Invalid(f"there is no user {name}", field="owner")
     return owner
+
+
+def _expect_no_person(kind: str) -> None:
+    if kind == Agent.Kind.PERSON:
+        raise Invalid("a person is no agent to register: they take tasks by hand", field="kind")
 
 
 EDITABLE: dict[str, Callable[[Any], Any]] = {
@@ -108,7 +123,11 @@ class AgentQuerySet(Locking["Agent"]):
         """A new agent, whose presence begins now. `by` owns it, unless `owner` names another person, for
         which `by` needs `admin`. An agent can register others only in its own projects.
         """
-        projects = list(projects)
+        _expect_no_person(spec.kind)
+        projects, pools = list(projects), list(spec.pools)
+        wherever: list[Project | None] = [*projects] or [None]
+        for project in wherever if pools else ():
+            rights.require(by, "admin", project)
         if not projects:
             rights.require(by, REGISTER)
         for project in projects:
@@ -122,6 +141,7 @@ class AgentQuerySet(Locking["Agent"]):
             phases=phase_names(spec.phases),
             tags=words(spec.tags),
             capacity=spec.capacity,
+            pools=Pool.objects.namable(pools, by=by),
             owner=_owner(owner, by),
         )
         sql.check(agent, without=["state"])
@@ -181,6 +201,7 @@ class Agent(FSMModelMixin, Versioned):
         VALIDATOR = "validator"
         MONITOR = "monitor"
         GUARDIAN = "guardian"
+        PERSON = "person"
 
     class State(models.TextChoices):
         AVAILABLE = "available"
@@ -189,25 +210,48 @@ class Agent(FSMModelMixin, Versioned):
         QUARANTINED = "quarantined"
         RETIRED = "retired"
 
-    name = models.CharField(max_length=63, unique=True, validators=[NAME])
+    name = models.CharField(
+        max_length=160, unique=True, validators=[NAME], help_text="of a person: as the journal names them"
+    )
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.WORKER)
     state = FSMField(choices=State.choices, default=State.AVAILABLE, protected=True)
     state_by = models.CharField(
         max_length=170, blank=True, default="", editable=False, help_text="who set its state"
     )
+    state_reason = field_limits.text(
+        field_limits.REASON, blank=True, default="", db_default="", editable=False
+    )
+    state_at = models.DateTimeField(null=True, blank=True, editable=False)
     capabilities = ArrayField(
-        models.CharField(max_length=100), default=list, blank=True, **field_limits.items(100)
+        models.CharField(max_length=100, validators=[field_limits.not_blank]),
+        default=list,
+        blank=True,
+        **field_limits.items(100),
     )
     phases = ArrayField(
-        models.CharField(max_length=60),
+        models.CharField(max_length=60, validators=[field_limits.not_blank]),
         default=list,
         blank=True,
         help_text="phases it works in; empty: all",
         **field_limits.items(50),
     )
-    tags = ArrayField(models.CharField(max_length=50), default=list, blank=True, **field_limits.items(100))
+    tags = ArrayField(
+        models.CharField(max_length=50, validators=[field_limits.not_blank]),
+        default=list,
+        blank=True,
+        **field_limits.items(100),
+    )
+    MOST_CAPACITY = 1000
     capacity = models.PositiveIntegerField(
-        default=1, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+        default=1, validators=[MinValueValidator(1), MaxValueValidator(MOST_CAPACITY)]
+    )
+    pools = ArrayField(
+        models.CharField(max_length=63),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text="accounts whose limits it shares; only an admin sets them",
+        **field_limits.items(pool_name.MOST),
     )
     projects = models.ManyToManyField(Project, related_name="agents", blank=True)
     owner = models.ForeignKey(
@@ -219,18 +263,38 @@ class Agent(FSMModelMixin, Versioned):
         help_text="a worker claims only tasks with a profile; others only tasks without",
     )
     sees_all = models.BooleanField(default=False, editable=False)
+    assigned = models.BooleanField(
+        default=False,
+        db_default=False,
+        editable=False,
+        help_text="a task was assigned to it by hand, which its next claim delivers",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = AgentQuerySet.as_manager()
 
     is_authenticated = True
     via_key = ""
+    person: Any = None  # who acts through this row, if it is that of a person
 
     class Meta:
         ordering = ["name"]
+        indexes = [
+            # who shares the limit of a pool
+            GinIndex(fields=["pools"], name="agent_pools"),
+            models.Index(fields=["id"], name="agent_worker", condition=models.Q(runs_profiles=True)),
+            models.Index(fields=["id"], name="agent_person", condition=models.Q(kind="person")),
+        ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(kind__in=["worker", "validator", "monitor", "guardian"]), name="agent_kind"
+                condition=models.Q(kind__in=["worker", "validator", "monitor", "guardian", "person"]),
+                name="agent_kind",
+            ),
+            # by their names nobody takes the one for the other
+            models.CheckConstraint(
+                condition=models.Q(kind="person", name__startswith="user:")
+                | ~models.Q(kind="person") & ~models.Q(name__contains=":"),
+                name="agent_name_of_its_kind",
             ),
             models.CheckConstraint(
                 condition=models.Q(
@@ -246,45 +310,66 @@ class Agent(FSMModelMixin, Versioned):
 
     @property
     def label(self) -> str:
-        return f"agent:{self.name}"
+        return self.name if self.kind == self.Kind.PERSON else f"agent:{self.name}"
 
     @property
     def topic(self) -> str:
         return f"agent:{self.name}"
 
-    def seen(self, *, word: str | None = None, metrics: dict[str, Any] | None = None) -> None:
+    def seen(
+        self, *, word: str | None = None, metrics: dict[str, Any] | None = None, instance: str = ""
+    ) -> list[str]:
         """Record that the agent is alive: written at most every 5 s, but at once if it reports another
-        condition.
+        condition. `instance`: which of its processes says so. Returns the others that live at the same time.
         """
-        prepared.rows(
+        rows = prepared.rows(
             PRESENCE,
             {
                 "agent": self.pk,
                 "key": via(self),
                 "word": word and word[:20],
                 "metrics": None if metrics is None else Jsonb(metrics),
+                "instance": instance,
             },
         )
+        if not (instance and rows):
+            return []
+        began, _ = rows[0]["instances"][instance]
+        # one that ended before this one began was replaced by it
+        others = [name for name, (_, at) in rows[0]["instances"].items() if name != instance and at >= began]
+        if others and not rows[0]["noticed"]:
+            self._notice_shared([instance, *others])
+        return sorted(others)
+
+    @sql.atomic
+    def _notice_shared(self, instances: Sequence[str]) -> None:
+        with type(self).objects.lock(pk=self.pk) as agent:
+            if AgentPresence.objects.notice_shared(self.pk):
+                agent.record("agent.shared", by="system:presence", data={"instances": sorted(instances)})
 
     # -- each runs on a row from `locked()`; `retired` is final
 
+    AGENT_KINDS = [Kind.WORKER, Kind.VALIDATOR, Kind.MONITOR, Kind.GUARDIAN]  # which can be registered
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
 
     @transition(field=state, source=LIVE, target=State.AVAILABLE)
     def make_available(self, *, by: Actor, reason: str = "") -> None:
         """The agent may claim again."""
         self._expect_changeable("make_available", by)
+        self._note_state(by, reason)
         self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Actor, reason: str = "") -> None:
         self._expect_changeable("make_unavailable", by)
+        self._note_state(by, reason)
         self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
     def drain(self, *, by: Actor, reason: str = "") -> None:
         """The agent finishes what it holds and claims nothing new."""
         self._expect_changeable("drain", by)
+        self._note_state(by, reason)
         self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
@@ -293,6 +378,7 @@ class Agent(FSMModelMixin, Versioned):
         no attempt.
         """
         self._expect_changeable("quarantine", by)
+        self._note_state(by, reason)
         self.record("agent.quarantined", by=by, reason=reason)
         callbacks.run("agent.quarantined", self, by=by)
 
@@ -300,15 +386,20 @@ class Agent(FSMModelMixin, Versioned):
     def retire(self, *, by: Actor, reason: str = "") -> None:
         """Final: its claims are released and cost no attempt, and its keys are revoked."""
         self.expect_permitted("retire", by)
-        self.state_by = label(by)
+        self._note_state(by, reason)
         self.record("agent.retired", by=by, reason=reason)
         self.keys.end(by=by)
         callbacks.run("agent.retired", self, by=by)
 
     def expect_permitted(self, verb: str, by: Actor) -> None:
         """Raise Forbidden unless `by` may change agents in each of its projects, or the agent changes itself
-        by one of the verbs `BY_ITSELF`.
+        by one of the verbs `BY_ITSELF`. Nobody changes the row of a person.
         """
+        if self.kind == self.Kind.PERSON:
+            raise Forbidden(
+                f"{humanize.actor(self.name)} is a person, not an agent",
+                next_action="Change their role in a project, or reassign what they hold.",
+            )
         if not (by == self and verb in BY_ITSELF):
             rights.require_everywhere(by, REGISTER, self)
 
@@ -326,7 +417,9 @@ class Agent(FSMModelMixin, Versioned):
                 f"{setter} set {self} to {self.state}, and an agent cannot change that",
                 next_action="Ask an operator to make it available.",
             )
-        self.state_by = label(by)
+
+    def _note_state(self, by: Actor, reason: str) -> None:
+        self.state_by, self.state_reason, self.state_at = label(by), reason, timezone.now()
 
     def expect_to_write(self) -> None:
         """Raise AgentUnavailable while it is quarantined."""
@@ -342,16 +435,24 @@ class Agent(FSMModelMixin, Versioned):
         by: Actor,
         version: int | None = None,
         projects: Iterable[Project] | None = None,
+        pools: Iterable[str] | None = None,
         **changes: Any,
     ) -> None:
-        """Change fields of EDITABLE. This affects new claims; the agent keeps what it holds."""
+        """Change fields of EDITABLE, its projects and its pools; for the last `by` needs `admin`. This
+        affects new claims; the agent keeps what it holds.
+        """
         if strange := changes.keys() - EDITABLE.keys():
             raise TypeError(f"an agent's {', '.join(sorted(strange))} cannot be edited")
+        _expect_no_person(changes.get("kind", ""))
         self.expect_permitted("edit", by)
         projects = None if projects is None else list(projects)
         for project in projects or ():
             rights.require(by, REGISTER, project)
         fields = {name: EDITABLE[name](value) for name, value in changes.items()}
+        if pools is not None and (wanted := sorted(set(pools))) != self.pools:
+            rights.require_everywhere(by, "admin", self)
+            Pool.objects.namable(set(wanted) ^ set(self.pools), by=by)
+            fields["pools"] = wanted
         self.change("agent.edited", fields, by=by, version=version)
         if projects is not None:
             self._work_in(projects, by=by)

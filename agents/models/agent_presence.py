@@ -8,12 +8,23 @@ from django.db.models.functions import Now
 from omoi_site.database import sql
 
 SEEN = sql.statement(__file__, "seen")
+SHARED_WITHIN_S = 60  # processes heard from within this time live at the same time
+SHARED_FOR_S = 120  # so long it counts as shared after it was last seen to be
+MOST_INSTANCES = 8
+NOTICE_SHARED = sql.statement(__file__, "notice_shared", shared_for=f"interval '{SHARED_FOR_S} s'")
 
 
 class AgentPresenceQuerySet(models.QuerySet["AgentPresence"]):
     def seen(self, ages: dict[int, float]) -> None:
         """These agents were last heard from so many seconds ago."""
         sql.rows(SEEN, {"ids": list(ages), "ages": list(ages.values())})
+
+    def notice_shared(self, agent: int) -> bool:
+        """Several processes work under the name of this agent, whose row is locked. Returns whether that is
+        new.
+        """
+        row = sql.one(NOTICE_SHARED, {"agent": agent})
+        return bool(row and row["new"])
 
 
 class AgentPresence(models.Model):
@@ -29,6 +40,19 @@ class AgentPresence(models.Model):
         help_text="the condition it last reported; `degraded` has an effect",
     )
     metrics = models.JSONField(default=dict, db_default={}, blank=True)
+    instances = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        editable=False,
+        help_text="its processes of the last minute: when each was first and last heard from",
+    )
+    shared_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="since when several processes work under its name"
+    )
+    shared_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="when that was last seen"
+    )
 
     objects = AgentPresenceQuerySet.as_manager()
 

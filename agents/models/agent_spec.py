@@ -16,3 +16,4 @@ class AgentSpec:
     phases: Iterable[str] = ()
     tags: Iterable[str] = ()
     capacity: int = 1
+    pools: Iterable[str] = ()

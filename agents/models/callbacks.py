@@ -1,5 +1,5 @@
-"""Hooks: what an upper app does in the transaction of an act of this app. Functions register in
-AppConfig.ready, under the name of the act.
+"""Hooks: what an upper app does in the transaction of an act of this app, or says before it. Functions
+register in AppConfig.ready, under the name of the act.
 
 Example: pausing a project also pauses its lanes, which this app does not know.
 """
@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.models.actor import Actor
 
-Callback = Callable[..., None]
+Callback = Callable[..., Any]
 _callbacks: dict[str, list[Callback]] = defaultdict(list)
 
 
@@ -27,6 +27,11 @@ def on(act: str) -> Callable[[Callback], Callback]:
         return callback
 
     return register
+
+
+def ask(act: str, row: Any, *, by: Actor) -> str:
+    """What the functions registered for `act` say of it, before it is done."""
+    return " ".join(filter(None, (callback(row, by=by) for callback in _callbacks[act])))
 
 
 def run(act: str, row: Any, *, by: Actor) -> None:

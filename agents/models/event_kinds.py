@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 KINDS = {
+    "agent.assigned": "A task was given to an agent by hand; its next claim delivers it.",
     "agent.drained": "An agent takes no new work; what it holds goes on.",
     "agent.edited": "Fields of an agent changed: the values before and after.",
     "agent.joined": "An agent was added to a project.",
@@ -19,10 +20,19 @@ KINDS = {
     "agent.refused": "A request with an agent's key was refused.",
     "agent.registered": "An agent was registered.",
     "agent.retired": "An agent ended for good, with its claims and keys.",
+    "agent.shared": "Several processes work under the name of one agent: which.",
     "key.issued": "A key was made; its prefix and scopes, never its secret.",
     "key.revoked": "A key was ended.",
     "member.removed": "A person is no longer a member of a project.",
     "member.set": "A person got a role in a project.",
+    "phase.paused": "No task of a phase of a project can be claimed.",
+    "phase.resumed": "The tasks of a phase can be claimed again.",
+    "pool.came_due": "The reset of a pool has come: the next claim is the probe.",
+    "pool.closed": "A pool grants nothing: until when, and why.",
+    "pool.created": "A pool was created.",
+    "pool.edited": "The limit of a pool changed: the values before and after.",
+    "pool.opened": "A pool grants again.",
+    "pool.removed": "A pool was removed.",
     "project.created": "A project was created.",
     "project.edited": "Settings of a project changed: the values before and after.",
     "project.paused": "No task of a project can be claimed.",

@@ -12,7 +12,7 @@ from agents.models import rights
 from agents.models.actor import Actor
 from agents.models.project import Project
 from omoi_site.database import sql
-from omoi_site.errors import NotFound
+from omoi_site.errors import NotFound, OmoiError
 
 KEPT = timedelta(hours=48)
 STORE = """
@@ -29,9 +29,31 @@ ON CONFLICT (hash) DO UPDATE SET
 """
 
 
+class IdempotencyInProgress(OmoiError):
+    """The first request with this key is still running."""
+
+    code = "idempotency_in_progress"
+    title = "The first request with this Idempotency-Key is still running"
+    next_action = "Send it again in a moment, with the same key."
+
+
 class ReplyQuerySet(models.QuerySet["Reply"]):
     def kept(self) -> ReplyQuerySet:
         return self.filter(created_at__gt=Now() - KEPT)
+
+    def first_answer(self, mark: bytes, *, wait: bool) -> Reply | None:
+        """The answer that was stored under this mark. The mark is locked until the transaction ends: of two
+        requests at the same time, the second waits for the first, or raises IdempotencyInProgress.
+        """
+        number = int.from_bytes(mark[:8], "big", signed=True)
+        if wait:
+            sql.rows("SELECT pg_advisory_xact_lock(%s)", [number])
+        elif sql.one("SELECT pg_try_advisory_xact_lock(%s) AS got", [number]) == {"got": False}:
+            raise IdempotencyInProgress()
+        # a separate statement, so that its snapshot is newer than the lock
+        if sql.one("SELECT 1 FROM agents_reply WHERE hash = %s", [mark]):
+            return self.kept().filter(hash=mark).first()
+        return None
 
     @staticmethod
     def store(reply: Reply) -> None:

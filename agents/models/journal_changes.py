@@ -6,6 +6,7 @@ is skipped, whatever the order of commits, and no open transaction holds the fol
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import psycopg
@@ -14,14 +15,16 @@ from psycopg.rows import dict_row
 from agents.models.journal_cursor import following, to_cursor
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
-from omoi_site.serving.live_hub import Change
+from omoi_site.serving.journal_change import Change
 
 MOST = 2000  # events; beyond that, it is cheaper to fetch everything again
 
-SINCE = sql.statement(__file__, "journal_changes", most=str(MOST))
 WORK = "work"  # the topic that is rung when any project may have work
 WORKFLOWS = "workflows"  # the topic of their list, which is rung when there is a new version of any
 _brings_work: set[str] = set()
+_makes_room: set[str] = set()
+_frees_what_is_held: set[str] = set()
+_holds = ["false"]
 CHANGES_RIGHTS = [
     "agent.joined",
     "agent.left",
@@ -39,12 +42,38 @@ def brings_work(*kinds: str) -> None:
     _brings_work.update(kinds)
 
 
+def makes_room(*kinds: str) -> None:
+    """Register kinds of events after which there may be work for waiting agents whose project or pools are
+    limited.
+    """
+    _makes_room.update(kinds)
+
+
+def frees_what_is_held(*kinds: str, where: str) -> None:
+    """Register kinds of events after which there may be work for waiting agents in those projects `p` of
+    which the condition `where`, in SQL, is true. It is asked once a project.
+    """
+    _frees_what_is_held.update(kinds)
+    if where not in _holds:
+        _holds.append(where)
+
+
+def since() -> str:
+    """SQL: what is new since a cursor."""
+    return _statement(" OR ".join(_holds))
+
+
+@functools.cache
+def _statement(holds: str) -> str:
+    return sql.statement(__file__, "journal_changes", most=str(MOST), holds=holds)
+
+
 def changed_since(cursor: str) -> Change:
     """Read on Django's connection. For a malformed cursor, or one of another database, the topics are
     unknown.
     """
     try:
-        row = sql.one(SINCE, _params(cursor))
+        row = sql.one(since(), _params(cursor))
     except Malformed:
         row = sql.one(NOW)
     assert row
@@ -54,14 +83,20 @@ def changed_since(cursor: str) -> Change:
 async def look(link: psycopg.AsyncConnection[Any], cursor: str) -> Change:
     """Read on a separate, asynchronous connection."""
     async with link.cursor(row_factory=dict_row) as reading:
-        await (reading.execute(SINCE, _params(cursor)) if cursor else reading.execute(NOW))
+        await (reading.execute(since(), _params(cursor)) if cursor else reading.execute(NOW))
         row = await reading.fetchone()
     assert row
     return _change(row)
 
 
 def _params(cursor: str) -> dict[str, Any]:
-    return {"old": following(cursor).seen, "work": sorted(_brings_work), "rights": CHANGES_RIGHTS}
+    return {
+        "old": following(cursor).seen,
+        "work": sorted(_brings_work),
+        "room": sorted(_makes_room),
+        "held": sorted(_frees_what_is_held),
+        "rights": CHANGES_RIGHTS,
+    }
 
 
 def _change(row: dict[str, Any]) -> Change:

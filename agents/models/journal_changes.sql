@@ -23,6 +23,16 @@ WITH news AS MATERIALIZED (
     ) e
     LIMIT {most} + 1
   )
+),
+
+-- What is asked of a project is asked once, however many events it has.
+projects AS MATERIALIZED (
+  SELECT
+    project_id,
+    array_agg(DISTINCT kind) AS kinds
+  FROM news
+  WHERE project_id IS NOT NULL
+  GROUP BY project_id
 )
 
 SELECT
@@ -38,8 +48,33 @@ SELECT
   ) AS topics,
   EXISTS (SELECT FROM news WHERE kind = ANY (%(rights)s::varchar[])) AS rights,
   ARRAY(
-    SELECT DISTINCT 'work:' || p.key
-    FROM news
-    JOIN agents_project p ON p.id = news.project_id
-    WHERE news.kind = ANY (%(work)s::varchar[])
+    SELECT 'work:' || p.key
+    FROM projects n
+    JOIN agents_project p ON p.id = n.project_id
+    WHERE n.kinds && %(work)s::varchar[]
+      OR n.kinds && %(room)s::varchar[] AND num_nonnulls(p.max_agents, p.max_tickets) > 0
+      OR n.kinds && %(held)s::varchar[] AND ({holds})
+    UNION
+    -- an event of no project may bring work in any, and so may one of a pool, whose agents work anywhere
+    SELECT 'work:' || p.key
+    FROM agents_project p
+    WHERE EXISTS (
+      SELECT
+      FROM news
+      WHERE (project_id IS NULL OR kind LIKE 'pool.%%')
+        AND kind = ANY (%(work)s::varchar[])
+    )
+    UNION
+    -- a claim that ends makes room in a pool, or was its probe; some agents work everywhere
+    SELECT coalesce('work:' || p.key, 'work')
+    FROM agents_agent a
+    LEFT JOIN agents_agent_projects m ON m.agent_id = a.id
+    LEFT JOIN agents_project p ON p.id = m.project_id
+    WHERE EXISTS (SELECT FROM news WHERE kind = ANY (%(room)s::varchar[]))
+      AND a.pools && ARRAY(
+        SELECT name
+        FROM agents_pool
+        WHERE most_claims IS NOT NULL
+          OR closed_at IS NOT NULL
+      )
   ) AS work

@@ -14,7 +14,7 @@ import psycopg
 
 from agents.models.journal_changes import look
 from omoi_site.database import sql
-from omoi_site.serving.live_hub import Change
+from omoi_site.serving.journal_change import Change
 
 Link = psycopg.AsyncConnection[Any]
 

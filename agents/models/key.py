@@ -53,6 +53,8 @@ class KeyQuerySet(models.QuerySet["Key"]):
         A key made with another key ends with that key; one made with an agent's key lives at most 30 days.
         Raises Forbidden if `by` may not give these scopes.
         """
+        if agent is not None and agent.kind == Agent.Kind.PERSON:
+            raise Invalid(f"{agent} is a person: make a key for the person, not for an agent", field="agent")
         if unknown := sorted(set(scopes) - set(SCOPES)):
             raise Invalid(
                 f"unknown scopes {', '.join(unknown)}; known: {', '.join(SCOPES)}",
@@ -154,7 +156,12 @@ class KeyQuerySet(models.QuerySet["Key"]):
         """Whether the key that `by` used is still valid, and `by` may write. It holds for this moment; a
         write asks in its own statement.
         """
-        return bool(prepared.rows(HOLDS, {"agent": by.pk, "key": via(by)}))
+        return self.state_of_holder(by) is not None
+
+    def state_of_holder(self, by: Agent) -> str | None:
+        """The state of the agent `by`; None if the key that it used has ended, or `by` may not write."""
+        rows = prepared.rows(HOLDS, {"agent": by.pk, "key": via(by)})
+        return rows[0]["state"] if rows else None
 
     def once_live(self, text: str) -> Key | None:
         """The key with this text, even if it is revoked or expired."""

@@ -8,9 +8,12 @@ The order of locks is: agent, key, tasks.
 from __future__ import annotations
 
 LIVE = "key.revoked_at IS NULL AND (key.expires_at IS NULL OR key.expires_at > now())"
-# A CTE `held_key`: the key, if it holds and its agent may write. `{agents}` has the agent's row.
+# A CTE `held_key`: the key, if it holds and its agent may write, with the state of that agent. `{agents}` has
+# the agent's row.
 HELD_KEY = f"""
-  SELECT key.id
+  SELECT
+    key.id,
+    a.state
   FROM {{agents}} a
   JOIN agents_key key ON key.agent_id = a.id
   WHERE a.id = %(agent)s::bigint

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from agents.models.actor import Actor, is_agent, pk_of, sees_all
 from agents.models.key_hold import hold
-from agents.models.scopes import OF_AGENT, OF_ROLE, SCOPES, Role
+from agents.models.scopes import BEYOND_PROJECTS, OF_AGENT, OF_ROLE, SCOPES, Role
 from omoi_site.errors import Forbidden
 
 
@@ -24,10 +24,13 @@ def scopes(who: Actor, project: ProjectLike | None = None) -> frozenset[str]:
 
     An agent has the scopes of its key, in its projects; a worker, which comes without one, may work. A person
     has those of their role in the project, the operator all; beyond projects nobody else has any. A plain
-    string is a part of the system, which has all.
+    string is a part of the system, which has all. The row through which a person holds tasks has what the
+    person has.
     """
     if isinstance(who, str):
         return frozenset(SCOPES)
+    if (person := getattr(who, "person", None)) is not None:
+        return scopes(person, project)
     narrowed: frozenset[str] | None = getattr(who, "key_scopes", None)
     if is_agent(who):
         theirs: Any = who
@@ -134,12 +137,9 @@ def require_grantable(who: Actor, wanted: Iterable[str], *, agent: Any = None, u
             note_used(who, "agents:register" if first else "" if agent == who else "admin", project.key)
         if first:
             return
-        if "admin" in wanted and "admin" not in scopes(
-            who
-        ):  # with it an agent changes workflows, which all projects share
-            raise Forbidden(
-                "only who has the scope admin in the whole installation gives it to an agent", scope="admin"
-            )
+        for scope, refusal in BEYOND_PROJECTS.items():
+            if scope in wanted and scope not in scopes(who):
+                raise Forbidden(refusal, scope=scope)
     if more := sorted(set(wanted) - held):
         raise Forbidden(f"you cannot give the scopes {', '.join(more)}: you do not have them yourself")
 

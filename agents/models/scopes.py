@@ -14,7 +14,22 @@ class Role(models.TextChoices):
     ADMIN = "admin"
 
 
-SCOPES = ["work", "tickets:write", "gates:decide", "gates:force", "locks:force", "agents:register", "admin"]
+SCOPES = [
+    "work",
+    "tickets:write",
+    "gates:decide",
+    "gates:force",
+    "locks:force",
+    "fleet:freeze",
+    "agents:register",
+    "admin",
+]
+# With these an agent acts beyond its projects, as on workflows, which all share. Only who may do that gives
+# them.
+BEYOND_PROJECTS = {
+    "admin": "only who has the scope admin in the whole installation gives it to an agent",
+    "fleet:freeze": "only who may freeze everything gives the scope fleet:freeze to an agent",
+}
 OF_AGENT = frozenset({"work"})
 OPERATOR = frozenset({"tickets:write", "work"})
 # The scope that each role has and those before it lack.
@@ -25,3 +40,4 @@ OF_ROLE = {
     Role.APPROVER: OPERATOR | {"gates:decide"},
     Role.ADMIN: frozenset(SCOPES),
 }
+WORKING_ROLES = [role.value for role, scopes in OF_ROLE.items() if "work" in scopes]

@@ -8,12 +8,14 @@ new profile works at once.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import json
 import os
 import re
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ from agents.profiles.document import faults_of
 
 SHIPPED = Path(__file__).parent / "shipped"
 NAME = re.compile(r"\A[a-z0-9][a-z0-9_-]{0,59}\Z")
+MOST_BYTES = 64 << 10
 LONGEST_SLOT = 8000
 
 
@@ -65,9 +68,13 @@ class Profile:
     """kind: the executor. words: the argument vector, with a Slot for each value; for `python` only the
     callable.
 
+    pools: the accounts whose limits its work shares.
+
     artifacts: files that the work leaves in its folder, with the artifact type of each. A missing file is a
-    failure. reusable: one process carries out several of its jobs. edition: differs whenever its file has
-    changed.
+    failure. discoveries: the file in which it may leave what it found on the way; failure: how it failed.
+    reusable: one process
+    carries out several of its jobs. checks: the exit status of its command tells whether the work is right.
+    edition: differs whenever its file has changed.
     """
 
     name: str
@@ -79,9 +86,13 @@ class Profile:
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path = SHIPPED
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    discoveries: str = ""
+    failure: str = ""
     isolation: Isolation = field(default_factory=Isolation)
     reusable: bool = False
+    checks: bool = False
     edition: str = ""
+    pools: tuple[str, ...] = ()
 
     def faults(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Faults of these slots, by slot."""
@@ -132,23 +143,40 @@ def _modules_edition(folder: Path, second: int) -> int:
 
 def named(name: str) -> Profile:
     """The profile of this name; an installed one hides a shipped one. Raises UnknownProfile."""
-    if NAME.match(name):
-        for folder in (f"{settings.OMOI_HOME}/profiles", str(SHIPPED)):
-            file = f"{folder}/{name}.yaml"
-            try:
-                status = os.stat(file)
-            except OSError:
-                continue
-            if folder != str(SHIPPED) and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-                raise UnknownProfile(
-                    f"{file} is not used, because users other than its owner can change it."
-                    f" Run: chmod go-w {file}"
-                )
-            return _read(file, status.st_mtime_ns, status.st_size)
+    for file, status in _files(name):
+        if not file.startswith(f"{SHIPPED}/") and status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UnknownProfile(
+                f"{file} is not used, because users other than its owner can change it."
+                f" Run: chmod go-w {file}"
+            )
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
+            raise UnknownProfile(f"{file} is not used: it is not a file of at most {MOST_BYTES >> 10} KiB")
+        return _read(file, status.st_mtime_ns, status.st_size)
     raise UnknownProfile(
         f"there is no profile {name}; known profiles: {', '.join(sorted(installed()))}."
         " An admin can install it as a file in OMOI_HOME/profiles"
     )
+
+
+def _files(name: str) -> Iterator[tuple[str, os.stat_result]]:
+    """The files of this profile: the one that counts first."""
+    for folder in (f"{settings.OMOI_HOME}/profiles", str(SHIPPED)) if NAME.match(name) else ():
+        file = f"{folder}/{name}.yaml"
+        with contextlib.suppress(OSError):
+            yield file, os.stat(file)
+
+
+def changed_at(name: str) -> float | None:
+    """When the file of this profile was changed last; None if there is none."""
+    return next((status.st_mtime for _, status in _files(name)), None)
+
+
+def pools_of(name: str) -> tuple[str, ...]:
+    """The pools that this profile names; none if it has no profile, or one that cannot be used."""
+    try:
+        return named(name).pools if name else ()
+    except UnknownProfile:
+        return ()
 
 
 def installed() -> set[str]:
@@ -179,7 +207,9 @@ def _read(file: str, mtime: int, size: int) -> Profile:
     path = Path(file)
     try:
         document = yaml.safe_load(path.read_bytes())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        json.dumps(document, allow_nan=False)  # a time of `.nan` seconds would be less than any other
+    except (OSError, TypeError, ValueError, RecursionError, yaml.YAMLError) as error:
+        # ValueError: it is no UTF-8, or names the 13th month, a number of 5,000 digits or none at all
         raise UnknownProfile(f"{file} is not valid YAML: {error}") from error
     if wrong := faults_of(document):
         raise UnknownProfile(f"{file} is not a valid profile: {'; '.join(wrong)}")
@@ -200,6 +230,8 @@ def _read(file: str, mtime: int, size: int) -> Profile:
         environment={name: str(value) for name, value in document.get("environment", {}).items()},
         folder=path.parent,
         artifacts=document.get("artifacts", {}),
+        discoveries=document.get("discoveries", ""),
+        failure=document.get("failure", ""),
         isolation=Isolation(
             sandboxed=document.get("trust") == "sandboxed",
             network=document.get("network", False),
@@ -208,5 +240,7 @@ def _read(file: str, mtime: int, size: int) -> Profile:
             limits=Limits(**document.get("limits", {})),
         ),
         reusable=document.get("reusable", False),
+        checks=document.get("checks", False),
         edition=f"{mtime} {size}",
+        pools=tuple(sorted(document.get("pools", ()))),
     )

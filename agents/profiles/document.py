@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 
 from agents.executors.limits import Limits
+from agents.profiles import pool_name
 from omoi_site.errors import short
 from omoi_site.field_limits import shown_fault
 
@@ -26,6 +27,7 @@ WORD = {
 }
 # What a sandbox has of its own there would be covered by what this machine has.
 OF_THE_SANDBOX = re.compile(r"/(proc|dev|etc|job)(/|\Z)|/(tmp|run|var)/*\Z")
+PATH = r"^(?!/)(?!(.*/)?\.\.(/|\Z))[^\x00-\x1f]{1,200}\Z"  # in the work folder
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "type": "object",
@@ -35,10 +37,10 @@ SCHEMA: dict[str, Any] = {
         "kind": {"enum": ["command", "python"]},
         "about": {"type": "string"},
         "words": {"type": "array", "minItems": 1, "items": WORD},
-        "callable": {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$"},
+        "callable": {"type": "string", "pattern": r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+\Z"},
         "slots": {
             "type": "object",
-            "propertyNames": {"pattern": r"^[a-z][a-z0-9_]{0,39}$"},
+            "propertyNames": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,39}\Z"},
             "additionalProperties": {
                 "type": "object",
                 "additionalProperties": False,
@@ -57,19 +59,29 @@ SCHEMA: dict[str, Any] = {
         "artifacts": {
             "type": "object",
             "maxProperties": 50,
-            "propertyNames": {"pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))[^\x00-\x1f]{1,200}$"},
-            "additionalProperties": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}$"},
+            "propertyNames": {"type": "string", "pattern": PATH},
+            "additionalProperties": {"type": "string", "pattern": r"^[a-z][a-z0-9_]{0,99}\Z"},
             "description": (
                 "files that the work leaves in its folder, each with the type of artifact to submit it as"
             ),
         },
+        "discoveries": {
+            "type": "string",
+            "pattern": PATH,
+            "description": "a file that the work may leave in its folder: a JSON list of what it found",
+        },
+        "failure": {
+            "type": "string",
+            "pattern": PATH,
+            "description": "a file that the work may leave in its folder: how it failed, a JSON object",
+        },
         "trust": {"enum": ["trusted", "sandboxed"]},
         "network": {"type": "boolean"},
-        "shared": {"type": "string", "pattern": r"^[a-z][a-z0-9_-]{0,39}$"},
+        "shared": {"type": "string", "pattern": r"^[a-z][a-z0-9_-]{0,39}\Z"},
         "reads": {
             "type": "array",
             "maxItems": 20,
-            "items": {"type": "string", "pattern": r"^(?!.*/\.\.(/|$))/[^/\x00-\x1f][^\x00-\x1f]{0,999}$"},
+            "items": {"type": "string", "pattern": r"^(?!.*/\.\.(/|\Z))/[^/\x00-\x1f][^\x00-\x1f]{0,999}\Z"},
             "description": "folders and files of this machine that it may read in a sandbox",
         },
         "limits": {
@@ -80,20 +92,33 @@ SCHEMA: dict[str, Any] = {
                 for field in dataclasses.fields(Limits)
             },
         },
+        "pools": {
+            "type": "array",
+            "maxItems": pool_name.MOST,
+            "uniqueItems": True,
+            "items": {"type": "string", "pattern": pool_name.PATTERN},
+            "description": "accounts whose limits its work shares",
+        },
         "reusable": {
             "type": "boolean",
             "description": "one process carries out several of its jobs, one after the other",
         },
+        "checks": {
+            "type": "boolean",
+            "description": (
+                "its exit status tells whether the work is right: one that is not 0 fails validation"
+            ),
+        },
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "maximum": 86400},
         "environment": {
             "type": "object",
-            "propertyNames": {"pattern": r"^[A-Za-z_]\w*$"},
+            "propertyNames": {"type": "string", "pattern": r"^[A-Za-z_]\w*\Z"},
             "additionalProperties": {"type": ["string", "integer", "number"]},
         },
     },
     "if": {"properties": {"kind": {"const": "command"}}},
     "then": {"required": ["words"], "properties": {"callable": False}},
-    "else": {"required": ["callable"], "properties": {"words": False}},
+    "else": {"required": ["callable"], "properties": {"words": False, "checks": False}},
 }
 
 
@@ -112,6 +137,11 @@ def faults_of(document: Any) -> list[str]:
         f"artifacts.{short(path, 80)!r}: {fault}"
         for path in document.get("artifacts", {})
         if (fault := shown_fault(path))
+    ]
+    wrong += [
+        f"{name}: {fault}"
+        for name in ("discoveries", "failure")
+        if (fault := shown_fault(document.get(name, "")))
     ]
     wrong += [
         f"reads: {path}: a sandbox has its own"

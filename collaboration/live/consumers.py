@@ -32,7 +32,8 @@ from omoi_site.serving.asgi_send import Send, cut_off
 from omoi_site.serving.client_address import network
 from omoi_site.serving.client_limits import TooMuchAtOnce
 from omoi_site.serving.error_answers import refusal
-from omoi_site.serving.live_hub import PATIENCE_S, Change, Follower, Hub
+from omoi_site.serving.journal_change import Change
+from omoi_site.serving.live_hub import PATIENCE_S, Follower, Hub
 from omoi_site.serving.request_body import Receive, Scope
 from omoi_site.serving.thread_share import ThreadShare
 

@@ -10,17 +10,20 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import Error, connection
+from dramatiq import Message
 from dramatiq.middleware import Middleware, Retries
 from dramatiq_postgres.django.middleware import DbConnectionsMiddleware
 
+from omoi_site.brokers.last_health import LastHealth
 from omoi_site.brokers.messages import QUEUE, Hints, messages
-from omoi_site.brokers.sender import Sender
+from omoi_site.brokers.sender import QueueFull, Sender
+from omoi_site.redaction import error_line
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +36,7 @@ BROKERS = {
 }  # keys are schemes of BROKER_URL
 OLD_S = 600.0
 TAKEN = 500  # messages taken at once
+MOST_WAITING = 1_000  # in a queue of Redis or RabbitMQ
 
 
 def send(actor: str, ids: Iterable[int] = ()) -> None:
@@ -74,9 +78,18 @@ def health() -> str:
     try:
         get().reach()
     except Exception as error:  # each broker's client has its own exceptions
-        why = str(error).strip().splitlines() or [type(error).__name__]
-        return f"The broker {kind()} does not answer, so work starts late: {why[0]}"
+        return f"The broker {kind()} does not answer, so work starts late: {error_line(error)}"
     return ""
+
+
+def health_lately() -> str:
+    """The same, as it was some seconds ago, for those whom a silent broker must not keep waiting."""
+    return last_health().lately() if settings.BROKER_URL else health()
+
+
+@functools.cache
+def last_health() -> LastHealth:
+    return LastHealth(health)
 
 
 def forget_old(limit: int = 1_000) -> int:
@@ -121,4 +134,27 @@ def middleware() -> list[Middleware]:
 
 @functools.cache
 def sender() -> Sender:
-    return Sender(get().enqueue)
+    return Sender(_enqueue, _note)
+
+
+def _enqueue(message: Message[Any]) -> None:
+    """Raises QueueFull before the broker runs out of memory; the sender keeps the hints, joined, until there
+    is room.
+    """
+    if get().waiting(message.queue_name) >= MOST_WAITING:
+        raise QueueFull(MOST_WAITING)
+    get().enqueue(message)
+
+
+listeners: list[Callable[[str], Any]] = []  # told why messages cannot be sent, or an empty text when they can
+
+
+def _note(failed: str) -> None:
+    """From the thread that sends."""
+    try:
+        for tell in listeners:
+            tell(failed)
+    except Error as error:
+        log.warning("the state of the broker was not noted: %s", error)
+    finally:
+        connection.close()

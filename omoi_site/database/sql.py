@@ -84,6 +84,11 @@ def one(sql: str, params: dict[str, Any] | Sequence[Any] | None = None) -> dict[
     return records[0] if records else None
 
 
+def transient(error: Exception) -> bool:
+    """Whether the same transaction can succeed when it is tried again."""
+    return isinstance(error, OperationalError | ProgrammingError) and isinstance(error.__cause__, AGAIN)
+
+
 def patiently(act: Callable[P, R]) -> Callable[P, R]:
     """Decorator: run the function again after a deadlock or a serialisation failure, at most three times,
     after pauses of at most 40, 80 and 160 ms.
@@ -100,7 +105,7 @@ def patiently(act: Callable[P, R]) -> Callable[P, R]:
             try:
                 return act(*args, **kwargs)
             except (OperationalError, ProgrammingError) as error:
-                if not left or not isinstance(error.__cause__, AGAIN):
+                if not left or not transient(error):
                     raise
                 # A row that we gave up is free for whoever asks first: without a pause that may be us again,
                 # before the other transaction has woken up, and the same deadlock comes back.

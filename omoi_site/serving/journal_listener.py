@@ -19,7 +19,8 @@ from typing import Any, Protocol
 
 import psycopg
 
-from omoi_site.serving.live_hub import Change, Hub
+from omoi_site.serving.journal_change import Change
+from omoi_site.serving.live_hub import Hub
 
 GATHER_S = 0.05  # between two looks; so a topic gets one frame per look, however busy the journal is
 QUIET_S = 2.0  # look after this time even without a ring

@@ -10,34 +10,16 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from omoi_site.serving.asgi_send import Send, cut_off, put
 from omoi_site.serving.client_limits import Bounds, Budget
+from omoi_site.serving.journal_change import Change
 from omoi_site.serving.long_polls import LongPolls
 
 RESYNC = "resync"  # in place of a topic: fetch everything again
 PATIENCE_S = 10.0  # how long a follower may fail to read
 ROUND = 200  # followers notified before the loop turns to ordinary requests
-
-
-@dataclass(frozen=True)
-class Change:
-    """What was added to the journal since a cursor: topics, the next cursor, the wake-ups for waiting
-    clients, whether rights changed, and the number of the oldest transaction that was open. `topics` is None
-    if they are not known.
-    """
-
-    topics: frozenset[str] | None
-    cursor: str
-    waking: frozenset[str] = frozenset()
-    rights: bool = False
-    oldest_open: int = 0
-
-    @property
-    def news(self) -> bool:
-        return self.topics is None or bool(self.topics)
 
 
 async def nothing() -> None: ...

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,11 +21,10 @@ from django.conf import settings
 from omoi_site.processes import running_server
 from omoi_site.serving import readiness
 from omoi_site.serving import server as doors
-from omoi_site.setup import disk_space, exposure, paths
+from omoi_site.setup import disk_space, exposure, git_version, paths
 
 PORT = 8000
 PATIENCE_S = 5.0
-GIT = (2, 37)  # the oldest that can be told the addresses of a host
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,7 @@ def git() -> Found:
     version = subprocess.run(
         [git_path, "--version"], capture_output=True, text=True, timeout=PATIENCE_S
     ).stdout.strip()
-    number = re.search(r"(\d+)\.(\d+)", version)
-    if number and (int(number[1]), int(number[2])) < GIT:
+    if not git_version.keeps_mirrors(version):
         return (
             "attention",
             f"{version}; repositories are not fetched with it, all else works",

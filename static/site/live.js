@@ -95,6 +95,8 @@ const WORDS = {
 
 function showState() {
   if (!live.loaded) return;
+  showSession();
+  if (!live.cursor) return;
   const mark = one("#live");
   const state = stateOfPage();
   if (mark.dataset.state !== state) {
@@ -102,7 +104,6 @@ function showState() {
     one("#live-word").textContent = one("#live-announced").textContent = WORDS[state];
   }
   one("#last-contact").dateTime = new Date(live.contact).toISOString();
-  showSession();
   const failing = live.tries > 1 || live.parts.some((part) => part.failures > 1);
   one("#banner").hidden = !(state === "lost" && failing);
   tick();

@@ -1,5 +1,6 @@
 // Forms with `data-send` are sent by script, so that no lost answer takes along what was typed: the page
-// stays until the server has answered. Without script the browser sends them.
+// stays until the server has answered, and so does what was typed in its other forms. Without script the
+// browser sends them.
 "use strict";
 
 const SEND_MS = 30_000;
@@ -18,34 +19,53 @@ async function sendForm(form) {
   const button = one("[type=submit]", form);
   form.sending = true;
   button.setAttribute("aria-busy", "true");
-  const answer = await answerTo(form);
+  let answer = await answerTo(form);
+  // the token of a form ends with the session; whoever signed in again has another one
+  if (answer?.status === 403 && !answer.refused && await renewTokens()) answer = await answerTo(form);
   form.sending = false;
   button.removeAttribute("aria-busy");
+  if (session.other) return;  // the page says so
   if (!answer) return toast(NO_ANSWER);
   if (answer.status === 404) return toast(GONE);
-  if (answer.redirected) return follow(new URL(answer.url));
-  const fresh = one("#main", parsed(answer.text));
-  if (!fresh) return toast("This did not work: nothing was done. Reload the page, then try again.");
-  one("#main").replaceWith(fresh);
-  one("#refused, h2[tabindex]", fresh)?.focus();
+  if (answer.redirected && answer.at.pathname.startsWith("/login/")) return handleSignedOut();
+  if (answer.address) return location.assign(answer.address);
+  if (!answer.main || (answer.status >= 400 && !answer.refused)) {
+    const why = answer.main && one("h1", answer.main)?.textContent;
+    return toast(`${why || "This did not work"}. What you typed stays here. Try again.`);
+  }
+  if (answer.redirected && answer.at.pathname !== location.pathname) return location.assign(answer.at);
+  if (answer.redirected) history.replaceState(null, "", answer.at);
+  showMain(answer.main, form);
 }
 
 async function answerTo(form) {
   const body = new URLSearchParams(new FormData(form));
+  const headers = { ...PART_HEADERS, "HX-Request-Type": "full" };
   try {
-    const options = { method: "POST", body, headers: PART_HEADERS, signal: AbortSignal.timeout(SEND_MS) };
-    const answer = await fetch(form.action, options);
+    const sent = { method: "POST", body, headers, signal: AbortSignal.timeout(SEND_MS) };
+    const answer = await fetch(form.action, sent);
+    const main = one("#main", parsed(await answer.text()));
     const { status, redirected, url } = answer;
-    return { status, redirected, url, text: await answer.text() };
+    const address = answer.headers.get("Location");  // of what was made
+    return { status, redirected, address, at: new URL(url), main, refused: main && one("#refused", main) };
   } catch {
     return null;
   }
 }
 
-function follow(address) {
-  if (address.pathname.startsWith("/login/")) {
-    return toast("Nothing was done: you are signed out. Sign in in another tab, then press again.");
+// The page as the server answered. Forms other than the one that was sent stay as they were filled in.
+function showMain(fresh, sent) {
+  const others = new Set(all(FIELDS).filter(isUnsent).map((field) => field.form));
+  others.delete(sent);
+  const kept = [...others].flatMap((form) => form ? [...form.elements] : [])
+    .filter((field) => field.id && !["file", "hidden"].includes(field.type));
+  one("#main").replaceWith(fresh);
+  for (const { id, value, checked } of kept) {
+    const field = document.getElementById(id);
+    if (!field) continue;
+    if (["checkbox", "radio"].includes(field.type)) field.checked = checked;
+    else field.value = value;
+    field.closest("details")?.setAttribute("open", "");
   }
-  for (const field of all("main textarea, main input")) field.defaultValue = field.value;  // it is sent
-  location.assign(address);
+  (one("#refused, h2[tabindex]", fresh) || fresh).focus();
 }

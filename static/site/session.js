@@ -4,6 +4,8 @@
 // name.
 "use strict";
 
+const RENEW_MS = 15_000;
+
 const session = {
   out: false,    // nobody is signed in
   other: false,  // somebody else is than the page was drawn for
@@ -16,16 +18,20 @@ function handleSignedOut() {
   showState();
 }
 
-// Whether somebody typed something here that was not sent.
+const FIELDS = "dialog[open] textarea, main textarea, main input.input, main input[type=file]";
+
+// Whether somebody typed or chose something here that was not sent.
 function hasUnsentText() {
-  return all("dialog[open] textarea, main textarea, main input.input").some(isUnsent);
+  return all(FIELDS).some(isUnsent);
 }
 
 // In a dialog, and after a refusal, what stands in a field from the beginning was typed too.
 function isUnsent(field) {
-  if (field.readOnly || field.type === "file" || !field.value.trim()) return false;
-  const typed = field.closest("dialog, form:has(#refused)") || "unsent" in field.dataset;
-  return typed || field.value !== field.defaultValue;
+  if (field.closest("dialog:not([open])")) return false;
+  if (field.type === "file") return field.files.length > 0;
+  if (!field.value.trim()) return false;
+  const typed = field.closest("dialog, form:has(#refused), [data-unsent]");
+  return Boolean(typed) || field.value !== field.defaultValue;
 }
 
 // Each answer names who it is for, and brings a token for forms. The same person's token goes into every
@@ -45,8 +51,22 @@ function checkPerson(headers) {
 // The same person signed in again, maybe in another tab.
 function handleSignedIn() {
   session.out = false;
-  connect();
+  if (live.cursor) connect();
   showState();
+}
+
+// Asks for this page once more, for the token that its person has now. Returns whether the forms have it.
+async function renewTokens() {
+  try {
+    const signal = AbortSignal.timeout(RENEW_MS);
+    const { headers, redirected } = await fetch(location.href, { headers: PART_HEADERS, signal });
+    if (redirected || !headers.has("X-CSRF-Token")) return false;
+    checkPerson(headers);
+  } catch {
+    return false;
+  }
+  if (session.out && !session.other) handleSignedIn();
+  return !session.other;
 }
 
 function showSession() {
@@ -62,4 +82,8 @@ addEventListener("submit", (event) => {
   if (session.other && event.target.method === "post") event.preventDefault();
 }, true);
 
-addEventListener("focus", () => { if (session.out) live.parts[0].hurry(); });
+addEventListener("focus", () => {
+  if (!session.out) return;
+  if (live.parts.length) live.parts[0].hurry();
+  else renewTokens();
+});

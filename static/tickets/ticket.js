@@ -33,7 +33,8 @@ function showDialog(html, opener) {
   moveOutOfDialog(box);
   box.innerHTML = html;
   openDialog(box, opener);
-  const first = ["#refused", "select, textarea, input:not([type=hidden])", "button[type=submit]"];
+  const field = "select, textarea, input:not([type=hidden])";
+  const first = ["#refused", "#previewed[data-asked]", field, "button[type=submit]"];
   first.map((selector) => one(selector, box)).find(Boolean)?.focus();
 }
 
@@ -47,16 +48,16 @@ document.addEventListener("click", (event) => {
 document.addEventListener("submit", (event) => {
   if (event.defaultPrevented || !event.target.matches("form[data-action]") || !one("#action-dialog")) return;
   event.preventDefault();
-  submitAction(event.target);
+  submitAction(event.target, event.submitter);
 });
 
-async function submitAction(form) {
+async function submitAction(form, button) {
   const address = form.action;
   if (submitting) return submitting === address ? undefined : toast(BUSY);
   submitting = address;
   const part = partOf(form);
   const opener = one("[type=submit]", form);
-  const sent = { method: "POST", body: new URLSearchParams(new FormData(form)) };
+  const sent = { method: "POST", body: new URLSearchParams(new FormData(form, button)) };
   const answer = await part.send(address, sent, TIMEOUTS_MS.action);
   submitting = null;
   part.hurry();
@@ -92,7 +93,7 @@ document.addEventListener("keydown", (event) => {
 const graphBox = one("#graph");
 const shownNode = document.getElementById(location.hash.slice(1).replace("task-", "node-"));
 const first = graphBox &&
-  (shownNode || one(".node.bad", graphBox) || one(".node.running", graphBox))?.querySelector("rect");
+  (shownNode || one(".node.bad", graphBox) || one(".node.running", graphBox))?.querySelector(".outline");
 if (first) {
   const [box, node] = [graphBox.getBoundingClientRect(), first.getBoundingClientRect()];
   graphBox.scrollLeft = node.left - box.left - (box.width - node.width) / 2;

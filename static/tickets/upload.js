@@ -6,6 +6,7 @@ const TOO_LARGE = "The file is too large: an artifact may have at most 100 MiB";
 const NOT_HEARD =
   "No answer came, so it may be submitted or not. Submit it again to find out: nothing is stored twice.";
 const FAILED = "This did not work: nothing was submitted. Reload the page, then try again.";
+const RENEWED = "Nothing was submitted: the form was from before you signed in again. Submit it again.";
 const sizeOf = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 document.addEventListener("submit", (event) => {
@@ -48,9 +49,16 @@ function showAnswer(form, request) {
   const address = request.getResponseHeader("Location");
   if (request.status === 201 && address) return void (location.href = address);
   const fresh = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("#submit");
+  if (!fresh && request.status === 403) return void renewed();
   if (!fresh) return toast(request.status === 413 ? TOO_LARGE : FAILED);
   const files = form.elements.file.files;
   one("#submit").replaceWith(fresh);
   one("input[type=file]", fresh).files = files;
   one("#refused", fresh)?.focus();
+}
+
+// The form is from before somebody signed in again; or somebody else did, which the page says.
+async function renewed() {
+  if (await renewTokens()) toast(RENEWED);
+  else if (!session.other) toast(FAILED);
 }

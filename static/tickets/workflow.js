@@ -12,6 +12,7 @@ const check = {
   text: editor.value,  // that was answered last
   timer: 0,
   busy: false,
+  again: false,  // what it is compared with changed meanwhile
   newest: "",  // the version that it was compared with
 };
 
@@ -62,9 +63,10 @@ function checkSoon(wait = REST_AFTER_TYPING_MS) {
 async function sendCheck() {
   const asked = editor.value;
   check.busy = true;
+  check.again = false;
   const answer = await askValidator(asked);
   check.busy = false;
-  if (editor.value !== asked) return checkSoon(0);
+  if (editor.value !== asked || check.again) return checkSoon(0);
   if (!answer) {
     say("Not checked: no connection. Your text stays here.");
     check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
@@ -73,7 +75,7 @@ async function sendCheck() {
     check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
   } else if (answer.status !== 200) {
     say("Not checked: the server refused. Your text stays here.");
-    await renewToken();  // somebody who signed in again has another one
+    await renewTokens();  // somebody who signed in again has another one
     check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
   } else {
     check.text = asked;
@@ -98,14 +100,6 @@ async function request(address, options, timeout = CHECK_TIMEOUT_MS) {
   } catch {
     return null;
   }
-}
-
-// For the same person only: nothing that was typed here is sent in the name of another.
-async function renewToken() {
-  const answer = await request(location.href, {});
-  const token = answer?.headers.get("X-CSRF-Token");
-  const same = answer?.headers.get("X-Person") === document.body.dataset.person;
-  if (token && same) one("[name=csrfmiddlewaretoken]", editor.form).value = token;
 }
 
 function show(html) {
@@ -135,6 +129,7 @@ function showNewest() {
 
 function compareAgain() {
   if (!showNewest()) return;
+  check.again = true;
   check.text = null;
   checkSoon(0);
 }
@@ -156,6 +151,7 @@ async function save(event) {
   event.preventDefault();
   if (editor.readOnly) return;
   editor.readOnly = true;
+  editor.dataset.unsent = "";  // until it is known to be saved
   say("Saving…");
   const sent = { method: "POST", body: new URLSearchParams(new FormData(editor.form)) };
   const answer = await request(editor.form.action, sent, SAVE_TIMEOUT_MS);
@@ -168,7 +164,7 @@ async function save(event) {
   }
   if (answer.redirected) return toast(SAVE_SIGNED_OUT);
   if (!showRefusal(answer.text)) {
-    await renewToken();
+    await renewTokens();
     toast("Not saved: the server refused. Your text stays here. Save again.");
   }
 }
@@ -183,8 +179,8 @@ function showRefusal(html) {
   part.before(refused);
   part.dataset.address = one("#workflow-part", fresh).dataset.address || "";
   editor.form.elements.version.value = one("[name=version]", fresh).value;
-  editor.dataset.unsent = "";
   saveLabel = one("#workflow-save", fresh).textContent;
+  check.again = true;
   check.newest = null;
   show(html);
   refused.focus();

@@ -13,7 +13,15 @@ from tests.support.api_client import api_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SETTINGS = {"name": "Renamed", "repository": "", "workflow": "simple", "workflows": "", "profiles": ""}
+SETTINGS = {
+    "name": "Renamed",
+    "repository": "",
+    "workflow": "simple",
+    "workflows": "",
+    "profiles": "",
+    "stall_after_s": 1800,
+    "stall_grace_s": 600,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -156,10 +156,10 @@ def test_a_bench_that_is_ended_leaves_nothing(home, scratch, name, seen):
         words, cwd=settings.ROOT, env=environment(home, scratch), stdin=subprocess.DEVNULL
     ) as running:
         try:
-            until(lambda: list(scratch.glob(f"omoi-bench-*/{seen}")), 60)
+            until(lambda: list(scratch.glob(f"omoi-bench-*/{seen}")), 170)
             processes = process_tree(running.pid)
             running.terminate()
-            assert running.wait(60) == 143
+            assert running.wait(170) == 143
         finally:
             running.kill()
     assert [path for path in scratch.iterdir() if path.name != "home"] == []

@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.api_client import api_of
 from tests.support.browser import browser, window  # noqa: F401
+from tests.support.web_process import server  # noqa: F401
 
 
 @pytest.fixture

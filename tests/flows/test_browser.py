@@ -13,7 +13,7 @@ from tests import factories
 from tests.factories import complete, fail
 from tests.support.browser import PHONE, WIDE
 from tests.support.wait import until
-from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
+from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -332,3 +332,44 @@ COLUMNS = """() => [...document.querySelectorAll('#board > .column')].map((colum
           cut: head.scrollWidth > head.clientWidth + 1 && column.matches('section'),
             top: box.top, left: box.left, right: box.right};
 })"""
+
+
+@pytest.mark.full
+def test_the_heads_of_eight_open_columns_are_one_line_each(window, project, operator):
+    names = [
+        "BACKLOG",
+        "REQUIREMENTS",
+        "DESIGN",
+        "IMPLEMENTATION",
+        "TESTING",
+        "REVIEW",
+        "DEPLOYMENT",
+        "OPERATION",
+        "DONE",
+    ]
+    phases = [{"name": name, "to": names[at + 1 : at + 2]} for at, name in enumerate(names)]
+    workflow = Workflow.objects.install({"name": "long", "phases": phases})
+    workflow = factories.allow_workflow(project, workflow)
+    Ticket.objects.open(project, TicketSpec("Capture payments", workflow=workflow), by=operator)
+    shown = window()
+    page = shown.live("/board/?project=OMO")
+
+    heights = page.evaluate("all('.column > header').map((head) => Math.round(head.offsetHeight))")
+
+    assert heights == [36] * 8
+    fold = page.locator("#column-TESTING .column-fold")
+    assert fold.evaluate("(link) => getComputedStyle(link).opacity") == "0"
+    page.keyboard.press("Tab")  # so that the browser shows where the focus is
+    fold.focus()
+    assert fold.evaluate("(link) => getComputedStyle(link).opacity") == "1"
+    assert shown.faults() == []
+
+
+@pytest.mark.full
+def test_the_page_of_the_routes_breaks_no_rule_of_ours(window):
+    shown = window()
+    page = shown.go("/api/v1/docs/")
+
+    expect(page.locator("#swagger-ui .info .title")).to_contain_text("Omoi", timeout=60_000)
+
+    assert shown.complaints == []

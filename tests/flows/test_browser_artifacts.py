@@ -12,7 +12,7 @@ from tests.support.browser import Window, every_look
 from tests.tickets.pages.test_artifacts import DIFF, MARKDOWN, png
 from tickets.models import Artifact
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 ATTACK = b"<svg xmlns='http://www.w3.org/2000/svg' onload='window.hit=1'><script>window.hit=1</script></svg>"
 KINDS = {
     "design_document": MARKDOWN.encode(),
@@ -33,7 +33,6 @@ def check(shown: Window, path: str, size: tuple[int, int]) -> None:
     assert shown.width <= size[0], path
 
 
-@pytest.mark.full
 @every_look
 def test_every_kind_is_shown_for_everybody(window, ticket, operator, theme, size):
     shown, where = window(size=size, theme=theme), f"/tickets/{ticket.key}/"
@@ -61,7 +60,7 @@ def test_a_file_is_submitted_from_the_ticket_page(window, ticket):
     page.locator("#submit button[type=submit]").click()
     page.wait_for_url(f"**/tickets/{ticket.key}/")
     expect(page.get_by_text("run.log is submitted: revision 1")).to_be_visible()
-    page.get_by_role("link", name="run.log", exact=True).click()
+    page.locator(".artifact-name", has_text="run.log").click()
     expect(page.get_by_text("all is well").first).to_be_visible()
     assert [said for said in shown.complaints if "422" not in said] == []
     assert Artifact.objects.get().type == "test_evidence"

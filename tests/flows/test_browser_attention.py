@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from agents.models import Member
+from agents.models import Event, Member
 from tests.factories import fail
-from tests.support.browser import every_look
-from tests.support.slow_proxy import SlowLine
+from tests.support.browser import Window, every_look
+from tests.support.slow_proxy import SLOW_MS, SlowLine
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
 
 @pytest.fixture
@@ -134,3 +134,29 @@ def test_without_script_it_is_filtered_and_acted_on(browser, window, operator, t
     assert "is back in the queue" in page.locator("main .notice").inner_text()
     assert page.locator(".attention-item").count() == 2
     bare.close()
+
+
+def test_what_is_written_about_an_item_outlives_a_restart_of_the_server(
+    browser, server, project, operator, ada
+):
+    Ticket.objects.open(project, TicketSpec("Reconcile", tasks=[TaskSpec("Write it")]), by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="TimeoutError", kind="permanent")
+    shown = Window(browser, server.web, operator)
+    page = shown.live("/attention/?kind=task_failed")
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    page.fill("#action-dialog #action-reason", "The database was away")
+    server.stop()
+    page.locator("#action-dialog [type=submit]").click()
+    expect(page.locator("#toast")).to_contain_text("nothing is done twice")
+    server.start()
+    expect(page.locator("#action-reason")).to_have_value("The database was away")
+
+    page.locator("#action-dialog [type=submit]").click()
+
+    expect(page.locator(".attention-item")).to_have_count(0, timeout=SLOW_MS)
+    expect(page.locator(".sidebar [data-attention]")).to_be_hidden(timeout=SLOW_MS)
+    page.wait_for_selector("#live[data-state=live]", timeout=SLOW_MS)
+    assert Event.objects.filter(kind="task.retried", reason="The database was away").count() == 1
+    shown.close()

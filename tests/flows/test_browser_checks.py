@@ -8,7 +8,7 @@ from tests.factories import allow_workflow, submit
 from tests.support.browser import every_look
 from tickets.models import Ticket, TicketSpec, Workflow
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 GATE = [
     {"check": "acceptance"},
     {"check": "agent_review", "asks": "Is it safe to repeat?"},

@@ -4,51 +4,19 @@ the server: what was typed stays, and what was pressed twice is done once and sa
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 from playwright.sync_api import expect
 
 from agents.models import Member
 from tests.factories import allow_workflow, asks_for_approvals, submit
 from tests.support.browser import Window
-from tests.support.slow_proxy import SlowLine
+from tests.support.slow_proxy import LINES, SLOW_MS, behind
 from tests.support.wait import until
-from tests.support.web_process import Web
 from tickets.models import Approval, Artifact, NewRepository, Repository, Ticket, TicketSpec, Workflow
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
-LINES = [200, pytest.param(1000, marks=pytest.mark.full)]  # ms
-SLOW_MS = 20_000
-NEVER = 1_000_000
 MADE_OF = "a" * 40
-
-
-class Server:
-    """A web process that goes and comes back on the same port."""
-
-    def __init__(self):
-        self.port = 0
-        self.start()
-
-    def start(self):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
-        self.web = Web(listener)
-        listener.close()
-
-    def stop(self):
-        self.web.stop()
-
-
-@pytest.fixture
-def server():
-    server = Server()
-    yield server
-    server.stop()
 
 
 @pytest.fixture
@@ -73,11 +41,6 @@ def lost(route):
         route.abort()
     else:
         route.continue_()
-
-
-def behind(window, latency, **how):
-    line = SlowLine(window, latency=latency, first=NEVER, every=NEVER + 1, **how)
-    return window, line
 
 
 # -- approvals
@@ -119,7 +82,6 @@ def test_a_decision_whose_answer_is_lost_is_made_once(window, asking, bea, decis
     assert Approval.objects.count() == 1
 
 
-@pytest.mark.full
 def test_the_reason_of_a_decision_outlives_a_restart_of_the_server(browser, server, asking, bea):
     shown = Window(browser, server.web, bea)
     page = shown.live(f"/tickets/{asking.key}/")
@@ -180,7 +142,6 @@ def test_an_upload_whose_answer_is_lost_is_told_and_stored_once(window, ticket, 
     assert Artifact.objects.filter(type="test_evidence").count() == 1
 
 
-@pytest.mark.full
 def test_what_is_to_be_submitted_outlives_a_restart_of_the_server(browser, server, operator, ticket):
     shown = Window(browser, server.web, operator)
     page = shown.go(f"/tickets/{ticket.key}/")
@@ -267,7 +228,6 @@ def test_a_repository_is_changed_and_removed_once(window, project, operator, lat
     assert not Repository.objects.exists()
 
 
-@pytest.mark.full
 def test_what_is_typed_about_a_repository_outlives_a_restart_of_the_server(
     browser, server, project, operator
 ):
@@ -291,7 +251,6 @@ def test_what_is_typed_about_a_repository_outlives_a_restart_of_the_server(
 PHASES = [{"name": "WORK", "to": ["DONE"]}, {"name": "DONE", "to": []}]
 
 
-@pytest.mark.full
 def test_the_text_of_a_workflow_outlives_a_restart_of_the_server(browser, server, operator):
     Workflow.objects.install({"name": "quick", "phases": PHASES}, by=operator)
     shown = Window(browser, server.web, operator)

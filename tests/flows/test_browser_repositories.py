@@ -9,7 +9,7 @@ from tests.support import origins
 from tests.support.browser import every_look
 from tickets.models import NewRepository, Repository
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def sign_in_beside(page, user):
     user.save()
     Session.objects.all().delete()
     beside = page.context.new_page()
-    beside.goto(page.url.partition("/tickets/")[0] + "/login/")
+    beside.goto(page.evaluate("location.origin") + "/login/")
     beside.locator("#id_username").fill(user.username)
     beside.locator("#id_password").fill(PASSWORD)
     beside.get_by_role("button", name="Sign in").click()

@@ -47,7 +47,7 @@ def check(shown, path, size):
 def test_every_state_of_the_page_is_for_everybody(window, project, delivery, operator, theme, size):
     shown = window(size=size, theme=theme)
     key = delivery.key
-    check(shown, f"/tickets/{key}/?done=1&history=all", size)
+    check(shown, f"/tickets/{key}/?done=1&timeline=all", size)
     check(shown, f"/tickets/{key}/?view=list", size)
     page = check(shown, f"/tickets/{key}/", size)
     page.click("#more")

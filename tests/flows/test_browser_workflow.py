@@ -205,3 +205,23 @@ def test_a_new_user_goes_from_nothing_to_done(window, operator):
     until(lambda: Ticket.objects.get(key="NOTE-1").phase == "DONE")
     expect(page.locator(".ticket-meta .badge").first).to_have_text("Done")
     assert shown.complaints == []
+
+
+@pytest.mark.full
+def test_what_is_said_of_a_line_stands_beyond_its_end(window, quick):
+    page = window().go("/workflows/quick/")
+    page.fill(EDITOR, TEXT + "bogus: " + "a long line of text " * 6)
+    expect(page.locator(".editor-note")).to_have_count(1)
+
+    begins, ends = page.evaluate(
+        """() => {
+            const line = document.createElement('span');
+            line.style.font = getComputedStyle(editor).font;
+            line.textContent = editor.value.split('\\n').at(-1);
+            document.body.append(line);
+            const width = line.getBoundingClientRect().width;
+            return [parseFloat(getComputedStyle(one('.editor-note')).paddingLeft), 12 + width];
+        }"""
+    )
+
+    assert begins > ends - 1

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client
+from django.utils import timezone
 
-from agents.models import Agent, Event, Key, journal_changes
+from agents.models import Agent, Event, Key, Pool, Project, journal_changes
 from collaboration.live.access import STILL_GRANTED
 from omoi_site.api import fast
 from omoi_site.database import sql
@@ -28,8 +30,12 @@ from tickets.models import (
     CapacityFull,
     CheckRun,
     Edge,
+    Lane,
     Need,
     Outcome,
+    PatternRequest,
+    PatternRun,
+    StoredEstimate,
     Task,
     TaskSpec,
     Ticket,
@@ -38,6 +44,13 @@ from tickets.models import (
 )
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_list import Query
+from tickets.models.claim.heartbeat import Report
+from tickets.models.claim.history import past_claims
+from tickets.models.claim.quota import follow_pools
+from tickets.models.estimate import expected_late
+from tickets.models.estimate.estimate import estimate
+from tickets.models.pool_state import documents
+from tickets.models.task.documents import TaskQuery
 from tickets.models.task.task_spec import NeedSpec
 from tickets.runtime import sweeps
 
@@ -46,11 +59,12 @@ pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 LARGE = {"tickets_task", "tickets_ticket", "tickets_need", "tickets_phasemove", "agents_event"}
 THROWN_AWAY = 500  # rows that one run of a statement may read and not use
 
-# Audits read a range of rows by its ids, and answer nothing as long as all is well.
+# Audits read a range of rows by its ids, and answer nothing as long as all is well, or only what is open.
 AUDITS = (
     "WITH child AS MATERIALIZED ( SELECT DISTINCT",
     "WITH task AS MATERIALIZED ( SELECT id, ticket_id",
     "( SELECT k.id, k.workflow_id, k.phase, false AS failed_before, ( SELECT greatest",
+    "SELECT id FROM tickets_task WHERE id > %(after)s AND id <= %(upto)s AND state IN",
 )
 
 
@@ -103,11 +117,78 @@ def settle_and_claim(world: World) -> None:
         Task.objects.settle_and_claim([completed(claim) for claim in claims], by=world.ada, limit=2)
 
 
+def claim_where_work_is_limited(world: World) -> None:
+    project = world.ticket.project
+    with Project.objects.locked(pk=project.pk) as row:
+        row.edit(max_agents=1_000, max_tickets=1_000, by="system:tests")
+    assert Task.objects.claim(by=world.ada)
+
+
+def fail_and_claim_again(world: World) -> None:
+    """Nobody else who can do it is there, so it comes back at once."""
+    [claim] = Task.objects.claim(by=world.ada)
+    Task.objects.settle([failed("transient")(claim)], by=world.ada)
+    Task.objects.filter(pk=claim.task).update(not_before="2020-01-01T00:00Z")
+    Task.objects.wake()
+    assert Task.objects.claim(by=world.ada)
+
+
+def claim_of_a_pool(world: World) -> None:
+    """Four hundred agents share an account: one is granted work of it, meets its limit, waits, and tries it
+    out. Another one is named by a profile.
+    """
+    pools = [Pool.objects.create_pool(f"account:{n}", by="system:tests", limit=500) for n in range(3)]
+    Agent.objects.exclude(runs_profiles=True).update(pools=["account:0", "account:1"])
+    claims = Task.objects.claim(by=world.ada, limit=3)
+    assert len(claims) == 3
+    Task.objects.settle([failed("rate_limited")(claims[0]), completed(claims[1])], by=world.ada)
+    assert Task.objects.claim(by=world.ada) == []
+    assert len(documents(pools)) == 3
+    first = Task.objects.filter(ticket=large_world.FIRST + 7).values_list("pk", flat=True)
+    Task.objects.explanations(list(first))
+    Lane.objects.filter(pk=world.ticket.tasks.first().lane_id).update(pools=["account:2"])
+    Task.objects.claim(by=world.worker, limit=8)
+    Pool.objects.exclude(closed_at=None).update(resets_at="2020-01-01T00:00Z")
+    assert follow_pools() == 2
+    [probe] = Task.objects.claim(by=world.ada, limit=3)
+    Task.objects.settle([completed(probe)], by=world.ada)
+    assert follow_pools() == 2
+
+
+def look_after_agents(world: World) -> None:
+    """A claim is asked about, cancelled and heard of; two processes work under one name."""
+    claims = Task.objects.claim(by=world.ada, limit=2)
+    [first, _] = [claim.task for claim in claims]
+    Task.objects.cancellation(first, by="system:tests", dependants="cancel")
+    Task.objects.filter(pk=first).cancel(by="system:tests", reason="not needed")
+    for instance in ("one", "two", "one"):
+        named = [(claim.task, claim.fence) for claim in claims]
+        Task.objects.beat(named, by=world.ada, report=Report(instance=instance))
+    Task.objects.times(first)
+    past_claims(world.ada, by="system:tests", limit=50)
+
+
 def keep_and_give_back(world: World) -> None:
     first, second = Task.objects.claim(by=world.ada, limit=2)
     Task.objects.renew([(first.task, first.fence), (second.task, second.fence + 1)], by=world.ada)
     Task.objects.report_progress(first.task, first.fence, {"percent": 50}, by=world.ada)
     Task.objects.release(first.task, first.fence, by=world.ada)
+
+
+def work_by_hand(world: World) -> None:
+    """A person takes tasks, completes one, hands one back, and gives one to an agent, which comes for it."""
+    person = get_user_model().objects.create_superuser("hands")
+    claims = Task.objects.claim(by=world.ada, limit=3)
+    first, second, third = Task.objects.filter(pk__in=[claim.task for claim in claims]).order_by("pk")
+    for task in (first, second, third):
+        Task.objects.assign(task.pk, by=person, reason="by hand")
+    Task.objects.explanations([first.pk, second.pk, third.pk])
+    attention_list.page(Query("OMO"), by="system:tests", limit=50)
+    Task.objects.settle([Outcome(first.pk, first.fence + 1, "completed")], by=person, reason="done")
+    Task.objects.release(second.pk, second.fence + 1, by=person, reason="not now")
+    Task.objects.assign(third.pk, by=person, to=world.ada.name, reason="hers")
+    [claim] = Task.objects.claim(by=world.ada)
+    assert claim.task == third.pk
 
 
 def let_leases_end(world: World) -> None:
@@ -166,12 +247,30 @@ def add_work(world: World) -> None:
     Task.objects.filter(pk=first.pk).cancel(by="system:tests", reason="not needed")
 
 
+def coordinate(world: World) -> None:
+    """Two parts of a task, for which a sync waits, and whose results are merged."""
+    [source] = Task.objects.add(world.ticket, [TaskSpec("all")], by="system:tests")
+    parts = {"id": "parts", "source_task_id": str(source.pk), "target_tasks": [{"title": n} for n in "ab"]}
+    document = {
+        "name": "parts",
+        "pattern": parts,
+        "sync_points": [{"id": "gathered"}],
+        "merge": {"id": "results", "merge_strategy": "combine"},
+        "join": {"id": "go_on", "continuation_task": {"title": "go on"}},
+    }
+    made, _ = PatternRun.objects.apply(world.ticket, PatternRequest(document, "one"), by="system:tests")
+    Task.objects.filter(pk__in=[source.pk, *(one.pk for one in made.tasks)]).bump(by="system:tests")
+    settled(world, completed)
+    settled(world, completed, completed)
+    assert Task.objects.filter(ticket=world.ticket, operation="merge", state="completed").exists()
+
+
 def look_at_pages(world: World) -> None:
     """A ticket as a graph and as a list."""
     browser = Client()
     browser.force_login(get_user_model().objects.create_superuser("looks"))
     ticket = Ticket.objects.get(pk=large_world.FIRST + 7)
-    for query in ({}, {"view": "list"}, {"history": "all"}):
+    for query in ({}, {"view": "list"}, {"timeline": "all"}):
         assert browser.get(f"/tickets/{ticket.key}/", query).status_code == 200
     Ticket.objects.waits([large_world.FIRST + n for n in range(50)])
 
@@ -201,7 +300,8 @@ def look_at_board(world: World) -> None:
 
 
 def look_at_attention(world: World) -> None:
-    """The list, and its number beside every page."""
+    """The list, its number beside every page, and the tickets that await approval."""
+    list(Ticket.objects.awaiting_approval())
     for project in ("", "OMO"):
         items, more = attention_list.page(Query(project), by="system:tests", limit=50)
         assert (len(items), more) == (50, True)
@@ -237,6 +337,10 @@ def ask_over_rest(world: World) -> None:
         ("/agents/me", {}),
         ("/tickets", {}),
         ("/tickets", {"project": "OMO"}),
+        ("/tickets", {"waiting_on": "operator"}),
+        ("/tickets", {"waiting_on": "task", "project": "OMO"}),
+        ("/tasks", {"waiting_on": "agents"}),
+        ("/tasks", {"waiting_on": "agent", "project": "OMO"}),
         ("/tickets", {"project": "OMO", "phase": "DOING"}),
         (f"/tickets/{world.ticket.key}", {}),
         ("/tasks", {"project": "OMO", "state": "pending"}),
@@ -257,6 +361,20 @@ def explain(world: World) -> None:
     Task.objects.waits(list(first))
 
 
+def estimate_ends(world: World) -> None:
+    """Of a ticket with needs, when work was done before and deadlines are near or passed."""
+    settled(world, completed, completed)
+    tasks = Task.objects.filter(ticket=large_world.FIRST + 10_000)
+    tasks.update(deadline=timezone.now() + timedelta(hours=1))
+    Task.objects.filter(pk=tasks.first().pk).update(late_since=timezone.now())
+    Task.objects.filter(ticket=world.ticket).update(deadline=timezone.now() - timedelta(hours=1))
+    estimate(Ticket.objects.select_related("project", "workflow").get(pk=large_world.FIRST + 10_000))
+    StoredEstimate.objects.follow(StoredEstimate.objects.last_move() - 20, limit=20, span_s=60)
+    expected_late.look(expected_late.START, limit=50, span_s=60)
+    Task.objects.page_json(TaskQuery(overdue=True), by="system:tests", limit=50)
+    Task.objects.page_json(TaskQuery(overdue=True), by=world.ada, limit=50)
+
+
 ACTS: dict[str, Callable[[World], None]] = {
     "claim and complete": lambda world: settled(world, completed),
     "claim five, settle each way": lambda world: settled(
@@ -266,16 +384,23 @@ ACTS: dict[str, Callable[[World], None]] = {
     "claim without free capacity": claim_when_full,
     "complete what others need": complete_what_others_need,
     "settle and claim": settle_and_claim,
+    "claim where work is limited": claim_where_work_is_limited,
+    "claim of a pool": claim_of_a_pool,
+    "look after agents": look_after_agents,
+    "fail and claim again": fail_and_claim_again,
     "renew, report, release": keep_and_give_back,
     "a worker claims": lambda world: Task.objects.claim(by=world.worker, limit=8),
+    "work by hand": work_by_hand,
     "leases end": let_leases_end,
     "sweeps": sweep,
     "automatic moves": move_on,
     "follow the journal": follow_the_journal,
     "ask over REST": ask_over_rest,
     "explain": explain,
+    "estimate": estimate_ends,
     "start and stop": start_and_stop,
     "add work": add_work,
+    "coordinate": coordinate,
     "look at pages": look_at_pages,
     "look at a gate": look_at_a_gate,
     "look at the board": look_at_board,

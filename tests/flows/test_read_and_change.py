@@ -115,6 +115,7 @@ def test_migrations_say_what_the_models_say():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_an_empty_database_is_migrated_and_has_the_rules_and_workflows():
     environment = cluster.environment()
     for variable in ("DATABASE_URL", "OMOI_OWNER_URL"):

@@ -88,6 +88,7 @@ def test_a_backlog_is_done_once_and_in_order_over_http(backlog, web):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_what_a_pause_holds_is_not_awaited_nor_what_needs_it(backlog, web, operator):
     held = Ticket.objects.open(backlog, TicketSpec("Held", tasks=[TaskSpec("held")]), by=operator)
     after = Ticket.objects.open(backlog, TicketSpec("After", tasks=[TaskSpec("after")]), by=operator)
@@ -102,6 +103,7 @@ def test_what_a_pause_holds_is_not_awaited_nor_what_needs_it(backlog, web, opera
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_a_call_whose_answer_was_lost_is_repeated_and_has_one_effect(backlog, web):
     with losing_answers("127.0.0.1", web.port, every=4) as url:
         ended = simulate("--project", "SIM", "--agents", "3", "--url", url, "--sure", "--json")
@@ -116,6 +118,7 @@ def test_a_call_whose_answer_was_lost_is_repeated_and_has_one_effect(backlog, we
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_what_is_not_done_within_the_limit_is_told_with_exit_status_1(backlog, web):
     url = f"http://{web.host}"
     ended = simulate(

@@ -54,7 +54,7 @@ def test_lapses_releases_and_further_attempts_are_no_faults(project, pair, ada, 
     [claim] = Task.objects.claim(by=ada)
     Task.objects.release(claim.task, claim.fence, by=ada)
 
-    result = audit(project, before, work(bob))
+    result = audit(project, before, work(ada))
 
     assert result.faultless, result.faults
     assert result.done == 2

@@ -103,7 +103,9 @@ def test_a_failure_stores_the_message_and_the_time(opened, claim, agent, calls):
 
     Task.objects.filter(pk=held["task"]["id"]).update(not_before="2020-01-01T00:00Z")
     [held] = claim()
-    assert held["brief"]["recovery"] == {"attempt": 2, "error": "disk full"}
+    recovery = held["brief"]["recovery"]
+    assert (recovery["attempt"], recovery["error"]) == (2, "disk full")
+    assert [(each["attempt"], each["kind"]) for each in recovery["tried"]] == [(1, "transient")]
     answer = agent.post(
         f"/tasks/{held['task']['id']}/failure", {"fence": 2, "error": "no such branch", "kind": "permanent"}
     ).json()

@@ -107,6 +107,7 @@ def an_artifact_under_an_old_fence(scene):
         scene.agent.post(f"{scene.delivery.at}/artifacts", {**document, **held}).json()["code"]
         == "claim_lost"
     )
+    assert Task.objects.claim(by=scene.ada)
     late = scene.agent.post(f"/tasks/{old.task}/completion", {"fence": old.fence, "artifacts": [document]})
     assert late.json()["code"] == "claim_lost"
     Task.objects.filter(pk=old.task).cancel(by=scene.operator, reason="late")

@@ -96,10 +96,10 @@ def a_verdict_from_before_the_version_changed_and_changed_back(scene):
 def a_verdict_given_under_a_version_that_asks_for_less(scene):
     """The admin may change the version. The ticket comes back before it moves."""
     install_without_documents(scene)
-    assert scene.calls.post(f"{scene.delivery.at}/workflow", {"version": 2}).status_code == 200
+    assert scene.calls.post(f"{scene.delivery.at}/workflow", {"version": 3}).status_code == 200
     verdict = Ticket.objects.judge(key=scene.delivery.key, by=scene.operator)
     assert verdict.passed
-    assert scene.calls.post(f"{scene.delivery.at}/workflow", {"version": 1}).status_code == 200
+    assert scene.calls.post(f"{scene.delivery.at}/workflow", {"version": 2}).status_code == 200
     scene.advance(verdict)
 
 
@@ -109,9 +109,9 @@ def a_version_that_asks_for_less_by_who_may_not(scene):
     olga = scene.people.objects.create_user("olga")
     Member.objects.create(project=scene.project, user=olga, role="operator")
     for who in (olga, scene.ada):
-        assert api_of(who).post(f"{scene.delivery.at}/workflow", {"version": 2}).status_code == 403
+        assert api_of(who).post(f"{scene.delivery.at}/workflow", {"version": 3}).status_code == 403
         with pytest.raises(Forbidden):
-            Ticket.objects.follow(scene.ticket.pk, 2, by=who)
+            Ticket.objects.follow(scene.ticket.pk, 3, by=who)
     refused = Event.objects.filter(kind="ticket.move_refused", topic=scene.ticket.topic)
     assert {event.actor for event in refused} == {"user:olga", "agent:ada"}
     return scene.go()
@@ -135,12 +135,12 @@ def install_without_documents(scene):
     for phase in document["phases"]:
         if "gate" in phase:
             phase["gate"] = [{"check": "tasks_completed"}]
-    assert scene.calls.put("/workflows/software_delivery", document).json()["version"] == 2
+    assert scene.calls.put("/workflows/software_delivery", document).json()["version"] == 3
 
 
 def change_version_and_back(scene):
     install_without_documents(scene)
-    for version in (2, 1):
+    for version in (3, 2):
         moved = scene.calls.post(f"{scene.delivery.at}/workflow", {"version": version})
         assert moved.status_code == 200, moved.json()
 

@@ -9,10 +9,12 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.urls import reverse
+from django.utils import timezone
 
-from agents.models import Account, Agent, AgentSpec, Key, Member, Project, ProjectSpec, SignInTry
+from agents.models import Account, Agent, AgentSpec, Key, Member, Pool, Project, ProjectSpec, SignInTry
 from omoi_site.database import sql
-from tests.factories import asks_for_approvals, complete, decide
+from tests.factories import allow_workflow, asks_for_approvals, decide, fail
+from tests.support.waits import store_waits
 from tickets.models import (
     Artifact,
     Awaited,
@@ -20,16 +22,25 @@ from tickets.models import (
     CheckRun,
     Chunk,
     Comment,
+    ContextNote,
     Edge,
+    Freeze,
+    LaunchSpec,
     Link,
     Need,
     NewArtifact,
+    NewDiscovery,
     NewRepository,
     Notice,
+    Outcome,
+    PatternRequest,
+    PatternRun,
     Repository,
+    StoredEstimate,
     SweepRun,
     Task,
     TaskSpec,
+    TemplateLaunch,
     Ticket,
     TicketSpec,
     Verdict,
@@ -42,8 +53,8 @@ OURS = [
     for name in ("agents", "tickets", "collaboration")
     for model in apps.get_app_config(name).get_models()
 ]
-ADDED_HERE = {"Project", "Member", "Agent", "Key", "Ticket", "Repository"}
-EDITED_HERE = {"Project", "Member", "Agent", "Ticket", "Repository"}
+ADDED_HERE = {"Project", "Member", "Agent", "Key", "Pool", "Ticket", "Repository"}
+EDITED_HERE = {"Project", "Member", "Agent", "Pool", "Ticket", "Repository"}
 
 
 @pytest.fixture
@@ -64,13 +75,18 @@ def all_kinds(project, ticket, task, ada, operator):
     Notice.objects.tell(ticket, ["viewer"], phase=ticket.phase, by=operator)
     Member.objects.set(project, operator, "admin", by=operator)
     Key.objects.issue(agent=ada, by=operator)
+    Pool.objects.create_pool("anthropic:team", by=operator)
     SignInTry.objects.count_in("mallory", "127.0.0.1")
     Account.objects.create(user=operator)
     SweepRun.ran("lapse")
+    now = timezone.now()
+    times = {name: now for name in ("made_at", "expected_at", "likely_by")}
+    StoredEstimate.objects.create(move=ticket.history.get(move=0), ticket=ticket, **times)
     Task.objects.raise_floors()
     Artifact.objects.submit(ticket, NewArtifact("plan", BytesIO(b"Why and how")), by=operator)
     kept_here = Blob.objects.create(hash="0" * 64, size=1)
     Chunk.objects.create(blob=kept_here, number=0, data=b"x")
+    ContextNote.objects.add(ticket, "TODO", {"decision": ["Keep keys"]}, by=operator)
     Verdict.objects.judge(ticket, by=operator)
     CheckRun.objects.create(ticket=ticket, move=1, entry={"check": "http", "url": "https://omoi.invalid/"})
     asking = Ticket.objects.open(
@@ -81,9 +97,21 @@ def all_kinds(project, ticket, task, ada, operator):
         "INSERT INTO agents_reply (hash, request, status, headers, body, sealed) VALUES ('\\x01', '\\x01',"
         " 200, '{}', '\\x01', false)"
     )
+    tasks = allow_workflow(project, "software_delivery_tasks")
+    fourth = Ticket.objects.open(project, TicketSpec("A fourth", workflow=tasks), by=operator)
+    TemplateLaunch.objects.launch(fourth.pk, LaunchSpec("TESTING"), key="once", by=operator)
     Repository.objects.add(project, NewRepository("shop", "https://forge.example/shop.git"), by=operator)
+    split = {"type": "split", "id": "parts", "source_task_id": str(task.pk), "target_tasks": [{"title": "A"}]}
+    PatternRun.objects.apply(ticket, PatternRequest(split, "once"), by=operator)
+    wait = {"type": "sync", "id": "gathered", "waiting_task_ids": [str(task.pk)], "others": "cancel"}
+    PatternRun.objects.apply(ticket, PatternRequest(wait, "then"), by=operator)
+    found = [NewDiscovery("bug", "Old keys", "Since 2019")]
     [claim] = Task.objects.claim(by=ada)
-    complete(claim, by=ada)
+    Task.objects.settle([Outcome(claim.task, claim.fence, "completed", discoveries=found)], by=ada)
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, kind="validation")
+    store_waits()
+    Freeze.objects.freeze(project, by=operator, reason="The last act")
 
 
 def at(model, page, *args):
@@ -130,6 +158,36 @@ def test_history_journal_and_claims_are_only_read(desk, all_kinds):
             assert desk.post(at(model, "change", row.pk), {"reason": "no"}).status_code == 403, model
         if model.__name__ not in ("Member", "Repository", "SignInTry"):
             assert desk.post(at(model, "delete", row.pk), {"post": "yes"}).status_code == 403, model
+
+
+def test_a_form_is_saved_as_a_browser_sends_it(desk, all_kinds):
+    for model in [each for each in OURS if each.__name__ in EDITED_HERE]:
+        row = model._default_manager.order_by("pk").first()
+        opened = desk.get(at(model, "change", row.pk))
+        saved = desk.post(at(model, "change", row.pk), sent(opened))
+        assert saved.status_code == 302, (model, saved.context["errors"])
+
+
+def test_the_pools_of_an_agent_are_set_in_its_form(desk, ada, operator):
+    for name in ("anthropic:team", "openai:team"):
+        Pool.objects.create_pool(name, by=operator)
+    fields = sent(desk.get(at(Agent, "change", ada.pk)))
+
+    saved = desk.post(at(Agent, "change", ada.pk), fields | {"pools": "openai:team,anthropic:team"})
+
+    assert saved.status_code == 302
+    after = Agent.objects.get(pk=ada.pk)
+    assert after.pools == ["anthropic:team", "openai:team"]
+    assert (after.capacity, list(after.projects.all())) == (ada.capacity, list(ada.projects.all()))
+
+
+def sent(page):
+    """The fields of a form as a browser sends them, if nobody has changed one."""
+    forms = [page.context["adminform"].form]
+    for rows in page.context["inline_admin_formsets"]:
+        forms += [rows.formset.management_form, *rows.formset.forms]
+    values = {field.html_name: field.value() for form in forms for field in form}
+    return {name: value for name, value in values.items() if value is not None and value is not False}
 
 
 def test_the_admin_cannot_put_a_ticket_into_a_phase(desk, ticket):
@@ -223,8 +281,12 @@ def test_a_retired_agent_gives_its_claims_back(desk, task, ada):
     assert Task.objects.get(pk=task.pk).state == "pending"
 
 
+STALLS = {"stall_after_s": 1800, "stall_grace_s": 600}  # what the form has beside
+
+
 def test_a_project_edited_in_the_admin_is_told_of_in_the_journal(desk, project, operator):
-    desk.post(at(Project, "change", project.pk), {"name": "Payments", "repository": "", "workflow": ""})
+    form = {"name": "Payments", "repository": "", "workflow": "", **STALLS}
+    desk.post(at(Project, "change", project.pk), form)
     assert Project.objects.get(pk=project.pk).name == "Payments"
     from agents.models import Event
 
@@ -234,7 +296,7 @@ def test_a_project_edited_in_the_admin_is_told_of_in_the_journal(desk, project, 
 def test_what_the_domain_refuses_is_told_above_the_form(desk, project):
     page = desk.post(
         at(Project, "change", project.pk),
-        {"name": "OMO", "repository": "", "workflow": "no_such"},
+        {"name": "OMO", "repository": "", "workflow": "no_such", **STALLS},
         follow=True,
     )
     assert Project.objects.get(pk=project.pk).workflow == "simple"
@@ -356,10 +418,14 @@ def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
         "Awaited",
         "Lane",
         "LaneLook",
+        "LaneWait",
         "LatestGrant",
         "Reply",
         "SignInTry",
         "SweepRun",
+        "TaskWait",
+        "TicketWait",
+        "WaitSweep",
         "AgentPresence",
         "WorkflowPhase",
         "Account",

@@ -29,6 +29,7 @@ def alone(scratch: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(scratch)}
 
 
+@pytest.mark.full
 def test_what_can_be_measured_is_listed():
     told = json.loads(run("bench", "--list", "--json").stdout)
     assert "What a claim costs" in {each["name"]: each["about"] for each in told["benches"]}["claim"]
@@ -70,6 +71,7 @@ def test_a_bench_measures_on_a_database_of_its_own_and_leaves_nothing(scratch):
     assert list(scratch.iterdir()) == []
 
 
+@pytest.mark.full
 def test_a_bench_that_is_broken_off_leaves_nothing_either(scratch):
     words = [sys.executable, "manage.py", "bench", "claim"]
     with subprocess.Popen(

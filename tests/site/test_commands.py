@@ -29,7 +29,7 @@ def run(
         stdin=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=170,
     )
 
 
@@ -57,6 +57,7 @@ def test_a_command_ends_with_0_when_done_1_when_refused_and_2_when_used_wrongly(
     assert "already" in json.loads(refused.stdout)["detail"]
 
 
+@pytest.mark.full
 def test_where_nothing_runs_a_command_says_how_to_start_it(tmp_path):
     environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
 
@@ -70,6 +71,7 @@ def test_where_nothing_runs_a_command_says_how_to_start_it(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", ["", "KEY --no-such", "KEY --profile"])
+@pytest.mark.full
 def test_who_uses_a_verb_wrongly_sees_the_usage_of_that_verb(wrong):
     refused = run("projects", "create", *wrong.split())
     assert refused.returncode == 2
@@ -149,6 +151,7 @@ def test_an_agent_is_made_with_a_key_that_works(project, capsys):
         "phases": [],
         "tags": [],
         "capacity": 3,
+        "pools": [],
         "projects": ["OMO"],
     }
     key = Key.objects.bearing(made["key"])
@@ -263,6 +266,7 @@ def test_a_refused_import_leaves_no_project(backlog):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_an_import_reads_standard_input_and_draws_nothing_there(backlog):
     with backlog.open("rb") as file:
         done = run("import", "beads", "-", "--project", "CLI", "--json", stdin=file)
@@ -271,6 +275,7 @@ def test_an_import_reads_standard_input_and_draws_nothing_there(backlog):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_a_refused_import_lists_the_first_faults_and_counts_the_others(tmp_path):
     file = tmp_path / "issues.jsonl"
     file.write_text('{"id": "bd-1"}\n' * 150)

@@ -25,7 +25,7 @@ CODE = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\]\([^)]+\)")
 ROUTE = re.compile(r"(GET|POST|PUT|PATCH|DELETE) (/[^?]*)(?:\?(.*))?")
 COMMAND = re.compile(r"manage\.py ([\w-]+)(?: ([a-z-]+))?.*")
-KIND = re.compile(r"[a-z]+\.[a-z_]+")
+KIND = re.compile(r"[a-z]+(?:\.[a-z_]+)+")
 LEFT_OUT = re.compile(r"\*(Not yet|No)\*: \w+")  # what a row with the answer `partly` lacks
 FEWEST_WORDS = 4
 

@@ -52,17 +52,32 @@ def test_what_every_route_answers_is_what_the_document_promises(
         "/agents/search",
         "/agents/best-fit",
         "/agents/statistics",
+        "/agents/ada/history",
+        f"/tasks/{task.pk}/cancellation",
     ):
         calls.get(path)
     calls.post("/projects", {"key": "TWO", "workflow": "simple"})
     calls.patch("/projects/TWO", {"name": "Two"})
     calls.post("/projects/TWO/pause", {})
     calls.post("/projects/TWO/resume", {})
+    for act in ("pause", "resume"):
+        calls.post(f"/projects/TWO/phases/DOING/{act}", {"reason": "x"})
+    calls.post("/pools", {"name": "anthropic:team"})
+    calls.get("/pools")
+    calls.get("/pools/anthropic:team")
+    calls.patch("/pools/anthropic:team", {"limit": 4})
+    calls.post("/pools/anthropic:team/close", {"reason": "x"})
+    calls.post("/pools/anthropic:team/open", {"reason": "x"})
+    calls.delete("/pools/anthropic:team")
+    calls.post("/freeze", {"project": "TWO", "reason": "x"})
+    calls.get("/freeze")
+    calls.post("/thaw", {"project": "TWO"})
     calls.post("/projects/TWO/members", {"user": "vera", "role": "viewer"})
     calls.get("/projects/TWO/members")
     calls.delete("/projects/TWO/members/vera")
 
     own.get("/agents/me")
+    own.get("/agents/me/brief")
     calls.post("/agents", {"name": "eve", "projects": ["TWO"]})
     calls.patch("/agents/eve", {"capacity": 2})
     key = calls.post("/agents/eve/keys", {})
@@ -80,8 +95,19 @@ def test_what_every_route_answers_is_what_the_document_promises(
     calls.post(f"/tasks/{others[0]}/bump", {"reason": "x"})
     calls.post(f"/tasks/{others[0]}/cancellation", {"reason": "x"})
     calls.post(f"/tasks/{others[0]}/retry", {"reason": "x"})
+    by_hand = calls.post(f"/tasks/{others[0]}/assignment", {"to": "me", "reason": "x"})
+    calls.post(f"/tasks/{others[0]}/release", {"fence": by_hand["fence"], "reason": "x"})
     edge = calls.post(f"{at}/edges", {"task": others[1], "needs": others[0]})
     calls.delete(f"{at}/edges/{edge['id']}")
+
+    for path in ("/patterns", "/patterns/schema", "/patterns/majority_vote"):
+        calls.get(path)
+    arguments = {"source_task_id": others[1], "question": "which?"}
+    vote = {"pattern": "majority_vote", "key": "vote", "arguments": arguments}
+    calls.post(f"{at}/patterns", {**vote, "dry_run": True})
+    calls.post(f"{at}/patterns", vote)
+    calls.post(f"{at}/merges", {"sources": [others[2]], "strategy": "combine"})
+    calls.get(f"{at}/graph")
 
     claims = {claim["task"]["id"]: claim for claim in own.post("/claims", {"limit": 5})["claims"]}
     fence = {"fence": claims[str(task.pk)]["fence"]}
@@ -90,7 +116,11 @@ def test_what_every_route_answers_is_what_the_document_promises(
     own.post(
         "/agents/me/heartbeat", {"claims": [{"task": str(task.pk), **fence}, {"task": "999", "fence": 1}]}
     )
-    assert own.post(f"/tasks/{task.pk}/completion", fence)["result"] is None
+    found = [{"type": "bug", "title": "Rounds down", "body": "half a cent"}]
+    assert own.post(f"/tasks/{task.pk}/completion", {**fence, "discoveries": found})["result"] is None
+    [discovery] = calls.get("/discoveries", ticket=at.rpartition("/")[2])["results"]
+    calls.post(f"/discoveries/{discovery['id']}/decision", {"as": "dismissed", "reason": "x"})
+    calls.get(f"/tasks/{task.pk}/validations")
     own.post(
         f"/tasks/{others[0]}/failure",
         {"fence": claims[others[0]]["fence"], "error": "broken", "kind": "permanent"},
@@ -122,6 +152,11 @@ def test_what_every_route_answers_is_what_the_document_promises(
     ):
         calls.get(f"{at}/{path}")
     calls.post(f"{at}/gate/evaluations")
+    workflow = allow_workflow(project, "software_delivery_tasks")
+    feature = {"project": "OMO", "title": "A fourth", "workflow": workflow.name}
+    templates = f"/tickets/{calls.post('/tickets', feature)['key']}/task-templates"
+    assert calls.get(templates, phase="TESTING")["tasks"]
+    assert calls.post(templates, {"key": "k", "phase": "TESTING"})["tasks"]
     calls.post("/tickets", {"project": "OMO", "title": "Another", "tasks": [{"title": "x"}]})
     asks_for_approvals(project)
     asking = calls.post("/tickets", {"project": "OMO", "title": "A third", "workflow": "approved"})["key"]
@@ -130,6 +165,10 @@ def test_what_every_route_answers_is_what_the_document_promises(
     calls.get(f"/tickets/{asking}/approvals")
     walk_checks(calls, own, project)
     walk_repositories(calls)
+    [note] = calls.post(f"{at}/context", {"decisions": ["Keep keys"]})["notes"]
+    calls.post(f"{at}/context/notes/{note['id']}/withdrawal", {"reason": "no longer"})
+    for path in ("context", "context/versions", "context/notes"):
+        calls.get(f"{at}/{path}")
     calls.patch(at, {"title": "Captured"})
     for act in ("pause", "resume", "archive", "restore"):
         calls.post(f"{at}/{act}", {"reason": "x"})
@@ -138,6 +177,7 @@ def test_what_every_route_answers_is_what_the_document_promises(
         "/tickets",
         at,
         f"{at}/explain",
+        f"{at}/estimate",
         f"{at}/history",
         f"{at}/comments",
         "/tasks",

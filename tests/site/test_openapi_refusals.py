@@ -46,40 +46,44 @@ def sent(method, path, calls=None, **headers):
     )
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_every_route_refuses_a_stranger_as_promised(method, path):
-    assert checked(method, filled(path), sent(method, path)).status_code == 401
+def test_every_route_refuses_a_stranger_as_promised():
+    for method, path in OPERATIONS:
+        answer = checked(method, filled(path), sent(method, path))
+        assert answer.status_code == 401, (method, path)
 
 
-@pytest.mark.parametrize(("method", "path"), [pair for pair in OPERATIONS if pair[0] != "get"])
-def test_every_change_refuses_a_viewer_as_promised(method, path, django_user_model, project):
+def test_every_change_refuses_a_viewer_as_promised(django_user_model, project):
     vera = django_user_model.objects.create_user("vera")
     Member.objects.create(project=project, user=vera, role="viewer")
-    assert checked(method, filled(path), sent(method, path, api_of(vera))).status_code in (403, 404, 422)
+    calls = api_of(vera)
+    for method, path in OPERATIONS:
+        if method != "get":
+            answer = checked(method, filled(path), sent(method, path, calls))
+            assert answer.status_code in (403, 404, 422), (method, path)
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
-@pytest.mark.parametrize(("method", "path"), KEYED)
-def test_a_bad_idempotency_key_is_refused_as_promised(method, path, key, operator):
-    answer = checked(method, filled(path), sent(method, path, api_of(operator), Idempotency_Key=key))
-    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
+def test_a_bad_idempotency_key_is_refused_as_promised(key, operator):
+    calls = api_of(operator)
+    for method, path in KEYED:
+        answer = checked(method, filled(path), sent(method, path, calls, Idempotency_Key=key))
+        told = (answer.status_code, answer.json()["errors"][0]["field"])
+        assert told == (422, "Idempotency-Key"), (method, path)
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
-def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is_wrong(
-    method, path, operator
-):
-    answer = sent(method, path + "?nonsense=1", api_of(operator))
-    assert not mismatches(method, filled(path), answer), answer.content
+def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is_wrong(operator):
+    calls = api_of(operator)
+    for method, path in OPERATIONS:
+        answer = sent(method, path + "?nonsense=1", calls)
+        assert not mismatches(method, filled(path), answer), (method, path, answer.content)
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [pair for pair in OPERATIONS if "requestBody" in document()["paths"][pair[1]][pair[0]]],
-)
-def test_a_body_of_another_kind_is_refused_as_promised(method, path, operator):
-    answer = sent(method, path, api_of(operator), Content_Type="text/css")
-    assert checked(method, filled(path), answer).status_code in (415, 404)
+def test_a_body_of_another_kind_is_refused_as_promised(operator):
+    calls = api_of(operator)
+    for method, path in OPERATIONS:
+        if "requestBody" in document()["paths"][path][method]:
+            answer = checked(method, filled(path), sent(method, path, calls, Content_Type="text/css"))
+            assert answer.status_code in (415, 404), (method, path)
 
 
 REFUSED = [

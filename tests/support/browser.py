@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import pytest
 from django.test import Client
 
 from tests.support import ROOT
+from tests.support.external import unavailable
+from tests.support.shared import shared
 from tests.support.web_process import Web
 
 AXE = ROOT / "tests" / "vendor" / "axe-4.14.1.min.js"
@@ -41,11 +43,11 @@ FLAGS = (
     " --no-first-run"
 )
 WIDE, PHONE = (1440, 1000), (390, 844)
-# Every test runs in one look, and in the other three with `--full`.
+# Pages in every look, with `--full`; the quick suite looks at the board and at a ticket's page.
 every_look = pytest.mark.parametrize(
     ("theme", "size"),
     [
-        pytest.param("dark", PHONE, id="phone-dark"),
+        pytest.param("dark", PHONE, id="phone-dark", marks=pytest.mark.full),
         pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.full),
         pytest.param("dark", WIDE, id="wide-dark", marks=pytest.mark.full),
         pytest.param("light", WIDE, id="wide-light", marks=pytest.mark.full),
@@ -65,14 +67,12 @@ def program() -> str | None:
     )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Debian's chromium, driven by playwright."""
+@contextlib.contextmanager
+def chromium() -> Iterator[Any]:
+    """Debian's, driven by playwright."""
     found = program()
     if found is None:
-        if "chromium" in os.environ.get("OMOI_TEST_REQUIRE", ""):
-            pytest.fail("chromium is required here and not installed")
-        pytest.skip("no chromium here: apt-get install chromium")
+        unavailable("chromium", "there is no chromium: apt-get install chromium")
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=WAIT_MS)
@@ -84,6 +84,12 @@ def browser() -> Iterator[Any]:
         opened = playwright.chromium.launch(executable_path=found, args=FLAGS.split())
         yield opened
         opened.close()
+
+
+@pytest.fixture(scope="module")
+def browser(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """One for the tests of a file, and of the next if they want one too."""
+    yield from shared(request, chromium, lambda browser: browser.is_connected())
 
 
 class Window:
@@ -143,11 +149,12 @@ class Window:
     def trailing_dots(self) -> list[str]:
         return self.page.evaluate(TRAILING_DOTS)
 
-    def faults(self) -> list[str]:
-        """What axe finds, by rule and element."""
+    def faults(self, only: str = "") -> list[str]:
+        """What axe finds, by rule and element; `only` by this rule."""
         self.page.evaluate(AXE.read_text())
         found = self.page.evaluate(
-            "axe.run({rules: {'target-size': {enabled: true}}}).then(result => result.violations)"
+            "options => axe.run(options).then(result => result.violations)",
+            {"runOnly": [only]} if only else {"rules": {"target-size": {"enabled": True}}},
         )
         return [
             f"{fault['id']}: {node['target']} {node['failureSummary']}"

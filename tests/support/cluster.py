@@ -20,6 +20,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from agents.executors.removal import remove
 from omoi_site.database import embedded, location
@@ -102,6 +103,40 @@ def environment() -> dict[str, str]:
             for variable, role in (("DATABASE_URL", location.APPLICATION), ("OMOI_OWNER_URL", location.OWNER))
         },
     }
+
+
+# What a session can be given that outlives its transactions, beside statements that it has prepared and how
+# they are planned: our back end knows both.
+STATE = """
+SELECT
+  (
+    SELECT string_agg(name || '=' || setting, ' ' ORDER BY name)
+    FROM pg_settings
+    WHERE source = 'session'
+      AND name <> 'plan_cache_mode'
+  ),
+  pg_my_temp_schema(),
+  ARRAY(SELECT objid FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()),
+  ARRAY(SELECT pg_listening_channels())
+"""
+_new: list[Any] = []  # STATE of a new connection
+
+
+def as_new(connection: Any) -> bool:
+    """Whether Django's connection can serve the next test: it works, and its session was not changed."""
+    from django.db import Error
+
+    link = connection.connection
+    if link is not None and (link.closed or link.info.transaction_status != TransactionStatus.IDLE):
+        return False
+    try:
+        with connection.cursor() as cursor:
+            found = cursor.execute(STATE).fetchall()
+    except Error:
+        return False
+    if link is None or not _new:
+        _new[:] = found
+    return found == _new
 
 
 def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_database()") -> int:

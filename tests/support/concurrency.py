@@ -42,15 +42,14 @@ class Act(threading.Thread):
         return self.value
 
     def waits(self) -> bool:
-        """Whether it stands before a lock; False once it has ended."""
+        """Whether it stands before a lock that this connection has; False once it has ended."""
 
         def state() -> str:
             if not self.is_alive():
                 return "ended"
-            # pg_locks is always fresh; pg_stat_activity stands still inside a transaction
-            row = sql.one(
-                "SELECT EXISTS (SELECT FROM pg_locks WHERE pid = %s AND NOT granted) AS found", [self.backend]
-            )
+            # Locks are always fresh; pg_stat_activity stands still inside a transaction. A moment's wait for
+            # somebody else, such as a vacuum, says nothing.
+            row = sql.one("SELECT pg_backend_pid() = ANY(pg_blocking_pids(%s)) AS found", [self.backend])
             return "waits" if row == {"found": True} else ""
 
         return until(state) == "waits"

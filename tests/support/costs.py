@@ -1,4 +1,7 @@
-"""What each statement of a block costs: its generic plan, run with its own parameters before it is run."""
+"""What each statement of a block costs: its generic plan, run with its own parameters before it is run.
+
+What counts is a run that planned nothing, see `with_filled_caches`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ import psycopg
 from django.db import connection, transaction
 from psycopg.adapt import PyFormat
 
-from bench.claim import numbered
+from bench.plan_buffers import numbered, with_filled_caches
 
 T = TypeVar("T")
 NUMBERS = itertools.count()
@@ -53,6 +56,12 @@ def costs() -> Iterator[list[Cost]]:
         yield found
 
 
+def cost_of(text: str, params: Any = None) -> Cost:
+    """The cost of this statement, on Django's connection."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        return _explain(cursor.cursor, text, params)
+
+
 def round_trips(act: Callable[[], T]) -> tuple[T, int]:
     """The answer of `act`, and how often it waited for the server on Django's connection."""
     connection.ensure_connection()
@@ -76,7 +85,17 @@ def _begin(text: str) -> str:
 def _explain(cursor: Any, text: str, params: Any) -> Cost:
     numbers, names = numbered(text)
     values = [params[name] for name in names] if isinstance(params, dict) else list(params or ())
-    link, name = cursor.connection, f"explained_{next(NUMBERS)}"  # psycopg forgets some at a rollback
+    link, name = cursor.connection, f"explained_{next(NUMBERS)}"
+
+    def back_to(savepoint: bytes) -> None:
+        link.pgconn.exec_(b"ROLLBACK TO SAVEPOINT " + savepoint)  # psycopg would discard what is prepared
+
+    def run() -> dict[str, Any]:
+        link.execute("SAVEPOINT run")
+        [[found]] = link.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}".encode()).fetchone()
+        back_to(b"run")
+        return dict(found)
+
     link.execute("SAVEPOINT explained")
     try:
         # as on a server where nobody has forbidden anything
@@ -86,10 +105,10 @@ def _explain(cursor: Any, text: str, params: Any) -> Cost:
         link.execute(f"PREPARE {name}{f' ({types})' if values else ''} AS {numbers}".encode())
         given = ", ".join(psycopg.sql.Literal(value).as_string(link) for value in values)
         call = f"EXECUTE {name}({given})" if values else f"EXECUTE {name}"
-        plan = link.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {call}".encode()).fetchone()[0]
+        root = with_filled_caches(run)["Plan"]
+        link.execute(f"DEALLOCATE {name}".encode())
     finally:
-        link.execute("ROLLBACK TO SAVEPOINT explained")
-    root = plan[0]["Plan"]
+        back_to(b"explained")
     cost = Cost(text, root["Shared Hit Blocks"] + root["Shared Read Blocks"])
     _read(root, cost)
     return cost

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from omoi_site.database import sql
+from tests.support.vacuum import vacuum
 from tickets.models import Lane
 from tickets.models.task.lane import Marks
 
@@ -59,5 +60,4 @@ def many_tickets(project: Any, tickets: int, *, tasks: int = 0) -> None:
     with transaction.atomic():
         sql.rows(TICKETS, params)
         sql.rows(TASKS, params)
-    for table in TABLES:
-        sql.rows(f"VACUUM ANALYZE {table}")
+    vacuum(*TABLES)

@@ -9,6 +9,7 @@ import ast
 import contextlib
 import fcntl
 import functools
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,52 +24,42 @@ from tests.support.cluster import RUN
 WORKERS = min(2 * len(os.sched_getaffinity(0)), 16)
 CAMPAIGN_S = 1_800  # after which a campaign is taken to hang
 FEW = 2  # files that are not worth the start of workers
-# Begun first, so that no worker is left with one of them when the others have ended; the order of the rest
-# does not matter.
+# Begun first, so that no worker is left with one of them when the others have ended: those of campaigns, then
+# those of the quick suite.
 LONG = [
     f"tests/{name}.py"
     for name in (
-        "flows/test_browser_lost_answers",
-        "tickets/runtime/test_worker",
-        "flows/test_browser_artifacts",
-        "flows/test_ways_past_a_check",
-        "tickets/pages/test_ticket",
-        "flows/test_browser_workflow",
-        "collaboration/live/test_rights",
-        "site/setup/test_doctor",
-        "flows/test_browser_attention",
-        "flows/test_ways_past_a_gate_by_evidence",
-        "tickets/runtime/test_worker_processes",
-        "flows/test_spoiled_delivery",
-        "tickets/gates/test_spoiled_evidence",
-        "site/serving/test_web",
-        "tickets/git/test_mirror",
-        "flows/test_simulate",
-        "tickets/demo/test_demo",
-        "flows/test_gate_evidence",
-        "site/test_admin",
-        "tickets/runtime/test_worker_pace",
-        "site/test_openapi_refusals",
-        "agents/executors/test_reusable",
-        "site/test_commands",
-        "flows/test_browser_ticket",
-        "flows/test_browser_repositories",
-        "agents/executors/test_executors",
-        "site/setup/test_bootstrap",
+        "tickets/claim/test_claim_cost",
         "site/processes/test_up",
-        "site/processes/test_dev",
+        "site/setup/test_moved_home",
         "site/serving/test_fuzz",
-        "site/serving/test_server",
-        "site/serving/test_waiting_claims",
-        "tickets/task/test_bulk",
-        "tickets/interchange/test_faults",
-        "tickets/gates/test_slow_evidence",
-        "tickets/explain/test_obstacles_bar_claims",
+        "site/processes/test_up_anywhere",
+        "flows/test_demo",
         "flows/test_storm",
-        "flows/test_browser",
-        "tickets/pages/test_words",
+        "tickets/runtime/test_worker",
+        "tickets/runtime/test_worker_brokers",
+        "tickets/task/test_bulk",
+        "site/database/test_external_roles",
+        "tickets/api/test_lists",
+        "tickets/freeze/test_freeze_under_load",
+        "flows/test_plans",
+        "tickets/claim/test_races",
+        "site/setup/test_doctor",
+        "tickets/explain/test_obstacles_bar_claims",
+        "flows/test_ways_past_a_gate_by_evidence",
+        "flows/test_ways_past_a_check",
+        "tickets/gates/test_spoiled_evidence",
+        "tickets/gates/test_slow_evidence",
+        "tickets/pages/test_ticket",
+        "site/test_commands",
+        "flows/test_quota_pools",
+        "flows/test_read_and_change",
+        "tickets/runtime/test_worker_processes",
+        "site/processes/test_dev",
     )
 ]
+# Then those that share what is dear to start, one after the other; the order of the rest does not matter.
+SHARED = ("browser", "web")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist's own
@@ -88,14 +79,33 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
     return ByFile(config, log)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """What is collected, half a million objects, stays until the end: no look for garbage goes over it."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("full"):
             item.add_marker(pytest.mark.timeout(CAMPAIGN_S))
     if "PYTEST_XDIST_WORKER" in os.environ:
-        rank = {name: place for place, name in enumerate(LONG)}
-        items.sort(key=lambda item: (alone(item), rank.get(item.nodeid.partition("::")[0], len(rank))))
+        rank = {name: place for place, name in enumerate([*LONG, *SHARED])}
+        places: dict[str, int] = {}  # of files
+        for item in items:
+            found = [rank[name] for name in (file_of(item), *item.fixturenames) if name in rank]
+            places[file_of(item)] = min([*found, places.get(file_of(item), len(rank))])
+        items.sort(key=lambda item: (alone(item), places[file_of(item)]))
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
 
 
 class ByFile(LoadScopeScheduling):

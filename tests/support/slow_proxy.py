@@ -7,6 +7,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
+
+LINES = [200, pytest.param(1000, marks=pytest.mark.full)]  # ms
+SLOW_MS = 20_000  # what a page may take behind one
+NEVER = 1_000_000
 # `most` is the most requests in flight at once. The server has carried out a request whose answer is lost.
 LINE = """(() => {
     const real = window.fetch;
@@ -60,6 +65,11 @@ class SlowLine:
 
     def quiet(self) -> bool:
         return self.page.evaluate("live.parts.every((part) => part.quiet)")
+
+
+def behind(window: Any, latency: int) -> tuple[Any, SlowLine]:
+    """The window behind a line that is slow and loses only what it is told to."""
+    return window, SlowLine(window, latency=latency, first=NEVER, every=NEVER + 1)
 
 
 def now() -> float:

@@ -90,7 +90,8 @@ class Up:
         return dict(json.loads((self.home / "server.json").read_text()))
 
     def ready(self) -> Up:
-        until(lambda: "Sign in, once" in self.said or self.ended(), 60)
+        # the first start migrates, which takes a while on a busy machine
+        until(lambda: "Sign in, once" in self.said or self.ended(), 170)
         assert not self.ended(), self.said
         return self
 
@@ -114,7 +115,7 @@ class Up:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=170,
         )
 
     def postmaster(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.support import ROOT, children
 from tests.support.cluster import environment
+from tests.support.shared import shared
 
 
 class Web:
@@ -73,6 +75,25 @@ class Web:
                 f"ws://{self.host}/ws/live/", additional_headers={**headers, **more}, legacy=True, **options
             )
         )
+
+
+class RestartingWeb:
+    """A web process that goes and comes back on the same port."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        self.web = Web(listener)
+        listener.close()
+
+    def stop(self) -> None:
+        self.web.stop()
 
 
 class Page:
@@ -148,9 +169,21 @@ def connections(port: int) -> int:
     return sum(fields[1].endswith(f":{port:04X}") and fields[3] == "01" for fields in map(str.split, lines))
 
 
-@pytest.fixture(scope="module")
-def web(django_db_setup: None, django_db_blocker: Any) -> Iterator[Web]:
-    """One for the tests of a file."""
+@contextlib.contextmanager
+def running() -> Iterator[Web]:
     web = Web()
     yield web
     web.stop()
+
+
+@pytest.fixture(scope="module")
+def web(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: Any) -> Iterator[Web]:
+    """One for the tests of a file, and of the next if they want one too."""
+    yield from shared(request, running, lambda web: web.process.poll() is None)
+
+
+@pytest.fixture
+def server() -> Iterator[RestartingWeb]:
+    server = RestartingWeb()
+    yield server
+    server.stop()

@@ -1,5 +1,29 @@
 """The admin of tickets, one module per subject. Django loads this package, which registers them all."""
 
-from tickets.admin import evidence, filters, fleet, relations, repositories, tasks, tickets, workflows
+from tickets.admin import (
+    context,
+    coordination,
+    evidence,
+    filters,
+    fleet,
+    relations,
+    repositories,
+    tasks,
+    tickets,
+    waits,
+    workflows,
+)
 
-__all__ = ["evidence", "filters", "fleet", "relations", "repositories", "tasks", "tickets", "workflows"]
+__all__ = [
+    "context",
+    "coordination",
+    "evidence",
+    "filters",
+    "fleet",
+    "relations",
+    "repositories",
+    "tasks",
+    "tickets",
+    "waits",
+    "workflows",
+]

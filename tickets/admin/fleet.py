@@ -1,4 +1,4 @@
-"""Agents with what they hold, and when each sweep ran."""
+"""Agents with what they hold, what is frozen, and when each sweep ran."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from agents.admin.agents import AgentAdmin
 from agents.models import Agent
 from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
-from tickets.models import LatestGrant, SweepRun, Task
+from tickets.models import Freeze, LatestGrant, SweepRun, Task
 
 
 @admin.register(SweepRun)
@@ -21,6 +21,14 @@ class SweepRunAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     list_display = ["name", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]
     search_fields = ["name"]
+
+
+@admin.register(Freeze)
+class FreezeAdmin(ReadOnlyModelAdmin):
+    list_display = ["__str__", "reason", "by", since("since")]
+    list_filter = [("since", admin.DateFieldListFilter)]
+    search_fields = ["project__key", "reason", "by"]
+    list_select_related = ["project"]
 
 
 @admin.register(LatestGrant)
@@ -34,7 +42,7 @@ class LatestGrantAdmin(ReadOnlyModelAdmin):
 
 class HeldTaskInline(ReadOnlyInline):
     model, fk_name = Task, "holder"
-    readonly_fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at"]
+    readonly_fields = ["key", "title", "phase", "attempts", "claimed_at", "lease_expires_at", "stalled_at"]
     fields = [*readonly_fields]
     verbose_name_plural = "tasks it holds"
 

@@ -1,4 +1,4 @@
-"""Needs, links, comments and notices."""
+"""Needs, links, comments, notices and launches of task templates."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.text import Truncator
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, since
-from tickets.models import Awaited, Comment, Link, Need, Notice
+from tickets.models import Awaited, Comment, Link, Need, Notice, TemplateLaunch
 
 
 @admin.register(Need)
@@ -61,3 +61,13 @@ class CommentAdmin(ReadOnlyModelAdmin):
     @admin.display(description="comment")
     def shown_body(self, comment: Comment) -> str:
         return Truncator(comment.body).chars(100)
+
+
+@admin.register(TemplateLaunch)
+class TemplateLaunchAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    list_display = ["ticket", "phase", "key", "by", since("at")]
+    list_filter = ["phase", ("at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key", "=key", "=by"]
+    list_select_related = ["ticket"]
+    ordering = ["-id"]

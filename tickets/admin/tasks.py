@@ -71,8 +71,8 @@ class TaskAdmin(ReadOnlyModelAdmin):
 @admin.register(Lane)
 class LaneAdmin(ReadOnlyModelAdmin):
     inside, internal = "project", True
-    list_display = ["project", "phase", "shown_capabilities", "has_profile", "paused", "floor"]
-    list_filter = [("project", OwnProjects), "has_profile", "paused"]
+    list_display = ["project", "phase", "shown_capabilities", "has_profile", "paused", "guarded", "floor"]
+    list_filter = [("project", OwnProjects), "has_profile", "paused", "guarded"]
     search_fields = ["=phase"]
     list_select_related = ["project"]
 

@@ -22,7 +22,7 @@ from omoi_site.admin_base import (
 )
 from tickets.admin.filters import PhaseFilter
 from tickets.admin.version_change import change_version
-from tickets.models import PhaseMove, Ticket, TicketSpec
+from tickets.models import PhaseMove, StoredEstimate, Ticket, TicketSpec
 from tickets.models.ticket.fields import BlockedClass
 from tickets.models.ticket.transition_options import MOVES, options
 from tickets.workflows.document import BLOCKED, CANCELLED
@@ -205,4 +205,21 @@ class PhaseMoveAdmin(ReadOnlyModelAdmin):
     list_filter = ["ground", ("at", admin.DateFieldListFilter)]
     search_fields = ["=ticket__key", "=by"]
     list_select_related = ["ticket"]
+    ordering = ["-id"]
+
+
+@admin.register(StoredEstimate)
+class StoredEstimateAdmin(ReadOnlyModelAdmin):
+    inside = "ticket__project"
+    list_display = [
+        "ticket",
+        "move",
+        since("made_at"),
+        since("expected_at"),
+        since("likely_by"),
+        "calibrated",
+    ]
+    list_filter = ["calibrated", ("made_at", admin.DateFieldListFilter)]
+    search_fields = ["=ticket__key"]
+    list_select_related = ["ticket", "move"]
     ordering = ["-id"]

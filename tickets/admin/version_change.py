@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -20,16 +22,22 @@ def change_version(
 ) -> HttpResponse | None:
     """Preview them on the newest version of their workflow. Nothing is changed before that page is sent."""
     chosen = list(tickets.order_by("id").values_list("workflow__name", "key")[: TOGETHER + 1])
-    names = {name for name, _ in chosen}
-    if len(names) > 1 or len(chosen) > TOGETHER:
-        wrong = (
-            f"These tickets follow {' and '.join(sorted(names))}. Choose those of one workflow."
-            if len(names) > 1
-            else f"At most {TOGETHER} tickets change their version together. Choose fewer."
-        )
+    names = sorted({name for name, _ in chosen})
+    if wrong := _wrong(names, len(chosen)):
         model_admin.message_user(request, wrong, messages.WARNING)
         return None
     [name] = names
     newest = Workflow.objects.latest_of(name).version
     asked = urlencode([("to", newest), *(("ticket", key) for _, key in chosen)])
     return redirect(f"{reverse('workflow_tickets', args=[name])}?{asked}")
+
+
+def _wrong(workflows: Sequence[str], tickets: int) -> str:
+    """Why these tickets cannot be previewed together; empty if they can."""
+    if not tickets:  # they have changed, so that a filter of the list leaves them out now
+        return "The chosen tickets are not in this list any more. Choose again."
+    if len(workflows) > 1:
+        return f"These tickets follow {' and '.join(workflows)}. Choose those of one workflow."
+    if tickets > TOGETHER:
+        return f"At most {TOGETHER} tickets change their version together. Choose fewer."
+    return ""

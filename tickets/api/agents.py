@@ -21,12 +21,16 @@ from omoi_site import field_limits
 from omoi_site.errors import NotFound
 from tickets.api.fields import PhaseField
 from tickets.models.claim.workload import STATUSES, fleet
+from tickets.models.explain.nobody_else import stand_down
+
+POOLS = "accounts whose limits it shares, see GET /pools; this needs `admin`"
 
 
 class AgentOut(serializers.Serializer):
     name = serializers.CharField()
     kind = serializers.ChoiceField(Agent.Kind.values)
     state = serializers.ChoiceField(Agent.State.values)
+    state_reason = serializers.CharField(allow_blank=True, help_text="why it was put into this state")
     status = serializers.ChoiceField(STATUSES)
     capabilities = serializers.ListField(child=serializers.CharField())
     phases = serializers.ListField(child=serializers.CharField())
@@ -34,6 +38,7 @@ class AgentOut(serializers.Serializer):
     capacity = serializers.IntegerField()
     held = serializers.IntegerField(help_text="number of claims it holds now")
     free = serializers.IntegerField()
+    pools = serializers.ListField(child=serializers.CharField())
     projects = serializers.SerializerMethodField()
     owner = serializers.CharField(source="owner.username", allow_null=True, default=None)
     last_seen_at = serializers.DateTimeField(allow_null=True)
@@ -44,9 +49,15 @@ class AgentOut(serializers.Serializer):
         return sorted(project.key for project in agent.seen_projects)  # type: ignore[attr-defined]
 
 
+class WarnedOut(AgentOut):
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="open tasks that nobody else can do, if there are any"
+    )
+
+
 class AgentIn(Shape):
     name = text_of(Agent, "name")
-    kind = serializers.ChoiceField(Agent.Kind.values, default=Agent.Kind.WORKER)
+    kind = serializers.ChoiceField(Agent.AGENT_KINDS, default=Agent.Kind.WORKER)
     capabilities = texts_of(Agent, "capabilities", default=list)
     phases = serializers.ListField(
         child=PhaseField(), max_length=field_limits.most_items(Agent, "phases"), default=list
@@ -55,10 +66,11 @@ class AgentIn(Shape):
     capacity = serializers.IntegerField(min_value=1, max_value=1000, default=1)
     projects = serializers.ListField(child=serializers.CharField(max_length=10), max_length=200, default=list)
     owner = serializers.CharField(max_length=150, required=False, allow_null=True)
+    pools = texts_of(Agent, "pools", default=list, help_text=POOLS)
 
 
 class AgentEdit(Shape):
-    kind = serializers.ChoiceField(Agent.Kind.values, required=False)
+    kind = serializers.ChoiceField(Agent.AGENT_KINDS, required=False)
     capabilities = texts_of(Agent, "capabilities", required=False)
     phases = serializers.ListField(
         child=PhaseField(), max_length=field_limits.most_items(Agent, "phases"), required=False
@@ -68,6 +80,7 @@ class AgentEdit(Shape):
     projects = serializers.ListField(
         child=serializers.CharField(max_length=10), max_length=200, required=False
     )
+    pools = texts_of(Agent, "pools", required=False, help_text=POOLS)
 
 
 class RegisteredOut(serializers.Serializer):
@@ -170,15 +183,16 @@ class AvailabilityView(View):
         "Say whether the agent takes new work",
         takes=AvailabilityIn,
         parameters=[IDEMPOTENCY_KEY],
-        gives=AgentOut,
+        gives=WarnedOut,
         refuses=(404, 409, 422),
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
         data, agent = parse(AvailabilityIn, request), the_agent(self, name)
-        verb = "make_available" if data["available"] else "make_unavailable"
-        agent = Agent.objects.act(agent.pk, verb, by=request.user, reason=data["reason"])
-        return tagged(AgentOut(the_agent(self, name)).data, agent.version)
+        if not data["available"]:
+            return stood_down(self, agent, "make_unavailable", data["reason"])
+        agent = Agent.objects.act(agent.pk, "make_available", by=request.user, reason=data["reason"])
+        return warned(the_agent(self, name), "")
 
 
 class StandDownView(View):
@@ -191,20 +205,29 @@ class StandDownView(View):
         "Take an agent out of work",
         takes=ReasonIn,
         parameters=[IDEMPOTENCY_KEY],
-        gives=AgentOut,
+        gives=WarnedOut,
         refuses=(404, 409, 422),
         tag="agents",
     )
     def post(self, request: Request, name: str) -> Response:
         data, agent = parse(ReasonIn, request), the_agent(self, name)
-        agent = Agent.objects.act(agent.pk, self.verb, by=request.user, reason=data["reason"])
-        return tagged(AgentOut(the_agent(self, name)).data, agent.version)
+        return stood_down(self, agent, self.verb, data["reason"])
+
+
+def stood_down(view: View, agent: Agent, verb: str, reason: str) -> Response:
+    _, left = stand_down(agent.pk, verb, by=view.request.user, reason=reason)
+    return warned(the_agent(view, agent.name), left.sentence)
+
+
+def warned(agent: Any, warning: str) -> Response:
+    agent.warnings = [warning] if warning else []
+    return tagged(WarnedOut(agent).data, agent.version)
 
 
 class FitIn(Shape):
     capability = texts_of(Agent, "capabilities", default=list)
     phase = PhaseField(default="")
-    kind = serializers.ChoiceField(Agent.Kind.values, required=False)
+    kind = serializers.ChoiceField(Agent.AGENT_KINDS, required=False)
     include_degraded = serializers.BooleanField(default=False)
 
 

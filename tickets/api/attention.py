@@ -28,10 +28,12 @@ class ItemOut(serializers.Serializer):
     """The document that an item makes."""
 
     kind = serializers.CharField()
-    project = serializers.CharField()
-    subject = serializers.CharField(help_text="the key of the ticket or task")
-    ticket = serializers.CharField()
-    title = serializers.CharField(help_text="of the ticket")
+    project = serializers.CharField(allow_blank=True, help_text="empty if it is about the installation")
+    subject = serializers.CharField(
+        help_text="the key of the ticket or task, the name of the agent, `clock` or `broker`"
+    )
+    ticket = serializers.CharField(allow_blank=True, help_text="empty if it is about none")
+    title = serializers.CharField(allow_blank=True, help_text="of the ticket")
     task = IdField(allow_null=True)
     who = serializers.CharField(
         help_text=f"the role that must act: {', '.join(Role.values)}; those after it may too"

@@ -6,11 +6,19 @@ from typing import Any
 
 from agents.api.fast import Asked, Empty
 from agents.api.view import wait
-from agents.models import Key, Project
-from tickets.api.claims import claim_document, heartbeat_document, held, narrowed, progress_of
+from agents.models import Project
+from tickets.api.claims import (
+    beaten,
+    claim_document,
+    failure_of,
+    heartbeat_document,
+    narrowed,
+    progress_of,
+)
 from tickets.api.fields import number
+from tickets.api.new_discoveries import new_discoveries
 from tickets.api.settlements import settle
-from tickets.api.tasks import task_document
+from tickets.api.tasks import completed_document, task_document
 from tickets.models import Outcome, Task
 from tickets.models.claim.wake_up import wait_keys
 
@@ -34,13 +42,8 @@ def claim(asked: Asked) -> Any:
 
 def heartbeat(asked: Asked) -> Any:
     """What is renewed. If a claim is lost, the full view says to whom; renewing twice does no harm."""
-    claims = [held(claim) for claim in asked.body["claims"]]
-    kept = Task.objects.renew_at_once(claims, by=asked.agent)
-    if len(kept) < len(claims) or not (claims or Key.objects.holds(asked.agent)):
-        return None
-    if "status" in asked.body or "metrics" in asked.body:
-        asked.agent.seen(word=asked.body.get("status"), metrics=asked.body.get("metrics"))
-    return heartbeat_document(kept, [])
+    beat = Task.objects.beat_at_once(**beaten(asked.body), by=asked.agent)
+    return beat and heartbeat_document(beat)
 
 
 def settlements(asked: Asked) -> Any:
@@ -48,17 +51,18 @@ def settlements(asked: Asked) -> Any:
 
 
 def completion(asked: Asked) -> Any:
-    return _settle_one(asked, state="completed", result=asked.body.get("result"))
+    found = new_discoveries(asked.body)
+    return _settle_one(asked, state="completed", result=asked.body.get("result"), discoveries=found)
 
 
 def failure(asked: Asked) -> Any:
-    return _settle_one(asked, state="failed", error=asked.body["error"], kind=asked.body["kind"])
+    return _settle_one(asked, state="failed", **failure_of(asked.body))
 
 
 def _settle_one(asked: Asked, **outcome: Any) -> Any:
     task = number(asked.name)
     [settled] = Task.objects.settle([Outcome(task, asked.body["fence"], **outcome)], by=asked.agent)
-    return None if settled.lost else task_document(task)
+    return None if settled.lost else completed_document(settled)
 
 
 def progress(asked: Asked) -> Any:

@@ -37,7 +37,7 @@ def tasks(asked: Asked) -> Any:
     if query is None or query.get("state", "pending") not in STATES:
         return None
     page = Task.objects.page_json(
-        TaskQuery(**{name: query[name] for name in ("project", "ticket", "state") if name in query}),
+        TaskQuery(query.get("project", ""), query.get("ticket", ""), state=query.get("state", "")),
         by=asked.agent,
         limit=limit_of(query),
         after=number_in(query["cursor"]) if "cursor" in query else 0,

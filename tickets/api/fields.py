@@ -8,11 +8,15 @@ import msgspec
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from agents.models.project import MOST_SECONDS
 from tickets.models.ticket.fields import Priority
 
 BIGGEST_ID = 2**63 - 1
 # What the full fields below leave as it is; a route turns an id into its number.
 PLAIN_ID = r"\A[0-9]{1,18}\Z"
+STALL_HELP = (
+    "seconds without progress after which its claim is stalled; 0: never; null: as its phase or project says"
+)
 PLAIN_PHASE = r"\A(?!PHASE_)[A-Z][A-Z0-9_]*\Z"
 
 
@@ -65,6 +69,14 @@ class IdField(serializers.Field):
 def number(text: str) -> int:
     """The number in an id; -1, which no row has, if it is not valid."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+
+
+class StallField(serializers.IntegerField):
+    """Seconds without progress after which a claim is stalled; 0: never."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("help_text", STALL_HELP)
+        super().__init__(min_value=0, max_value=MOST_SECONDS, **kwargs)
 
 
 class FenceField(serializers.IntegerField):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -9,9 +12,17 @@ from rest_framework.response import Response
 from agents.api.openapi import route
 from agents.api.view import View
 from tickets.api.fields import IdField, PriorityField
+from tickets.api.tasks import CoordinationOut
 from tickets.api.tickets import the_ticket
 from tickets.models import Task
 from tickets.models.task.graph import graph
+
+
+class RunOut(serializers.Serializer):
+    key = serializers.CharField(help_text="of the run: all its tasks have it")
+    pattern = serializers.CharField()
+    name = serializers.CharField(help_text="of the task in the pattern")
+    block = serializers.CharField(help_text="the part that added it: split, sync, merge or join")
 
 
 class NodeOut(serializers.Serializer):
@@ -28,6 +39,20 @@ class NodeOut(serializers.Serializer):
     ready = serializers.BooleanField(source="is_ready")
     join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null means all")
     open_needs = serializers.IntegerField()
+    operation = serializers.ChoiceField(
+        Task.Operations.values, allow_blank=True, help_text="a sync or merge completes by itself"
+    )
+    coordination = serializers.SerializerMethodField(help_text="of an operation")
+    pattern = serializers.SerializerMethodField(help_text="of a task that a pattern added")
+
+    @extend_schema_field(CoordinationOut(allow_null=True))
+    def get_coordination(self, task: Task) -> dict[str, Any] | None:
+        found = self.context["graph"].operations.get(task.pk)
+        return CoordinationOut(found).data if found else None
+
+    @extend_schema_field(RunOut(allow_null=True))
+    def get_pattern(self, task: Task) -> dict[str, str] | None:
+        return self.context["graph"].runs.get(task.pk)
 
 
 class EdgeOut(serializers.Serializer):
@@ -61,4 +86,4 @@ class GraphView(View):
             "edges": shown.needs,
             "left_out": shown.left_out,
         }
-        return Response(GraphOut(document).data)
+        return Response(GraphOut(document, context={"graph": shown}).data)

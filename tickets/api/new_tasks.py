@@ -10,7 +10,7 @@ from rest_framework import serializers
 from agents.api.fields import MomentField, text_of, texts_of
 from agents.api.parsing import Shape
 from omoi_site.errors import Faults
-from tickets.api.fields import PhaseField, PriorityField, number
+from tickets.api.fields import IdField, PhaseField, PriorityField, StallField, number
 from tickets.models import Need, Task, TaskSpec
 from tickets.models.task.task_spec import NeedSpec
 
@@ -63,12 +63,19 @@ class TaskIn(Shape):
     capabilities = texts_of(Task, "capabilities", required=False)
     needs = serializers.ListField(child=NeedIn(), max_length=1000, required=False)
     join = JoinField(required=False)
+    needed_by = serializers.ListField(
+        child=IdField(),
+        max_length=1000,
+        required=False,
+        help_text="pending tasks of this project that wait for it from now on",
+    )
     locks = serializers.ListField(
         max_length=100, required=False, help_text="not supported yet: only an empty list is accepted"
     )
     profile = text_of(Task, "profile", required=False, allow_blank=True)
     slots = serializers.DictField(required=False)
     timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
+    stall_after_s = StallField(required=False, allow_null=True)
     max_attempts = serializers.IntegerField(min_value=1, max_value=100, required=False)
     not_before = MomentField(required=False, allow_null=True)
     deadline = MomentField(required=False, allow_null=True)

@@ -8,15 +8,27 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.api.fields import text_of
+from agents.api.fields import MomentField, text_of
 from agents.api.openapi import route
 from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import Agent
 from tickets.api.artifacts import NewArtifactsIn, new_artifacts
-from tickets.api.claims import ClaimOut, NextIn, claim_document, narrowed
+from tickets.api.claims import (
+    KIND_HELP,
+    POOL_HELP,
+    RESET_HELP,
+    ClaimOut,
+    NextIn,
+    claim_document,
+    failure_of,
+    narrowed,
+    of_kind,
+)
 from tickets.api.fields import FenceField, IdField
+from tickets.api.new_discoveries import NewDiscoveriesIn, new_discoveries
 from tickets.models import Outcome, Settlement, Task
+from tickets.models.claim.failure_kind import KINDS
 
 MOST = 200
 
@@ -27,17 +39,19 @@ class SettlementIn(Shape):
     outcome = serializers.ChoiceField(["completed", "failed"])
     result = serializers.JSONField(required=False, allow_null=True)
     error = text_of(Task, "error", required=False, allow_blank=True, help_text="required for a failure")
-    kind = serializers.ChoiceField(
-        ["transient", "permanent", "validation"], required=False, help_text="required for a failure"
-    )
+    kind = serializers.ChoiceField(KINDS, required=False, help_text=f"of a failure: {KIND_HELP}")
+    pool = serializers.CharField(max_length=63, required=False, help_text=POOL_HELP)
+    resets_at = MomentField(required=False, help_text=RESET_HELP)
     artifacts = NewArtifactsIn()
+    discoveries = NewDiscoveriesIn(help_text="of a completion only")
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
         if data["outcome"] == "failed":
-            missing = {name: ["required for a failure"] for name in ("error", "kind") if name not in data}
-            if missing:
-                raise serializers.ValidationError(missing)
-        return data
+            if "error" not in data:
+                raise serializers.ValidationError({"error": ["required for a failure"]})
+            if data.get("discoveries"):
+                raise serializers.ValidationError({"discoveries": ["only a completion has discoveries"]})
+        return of_kind(data)
 
 
 class SettlementsIn(Shape):
@@ -55,6 +69,7 @@ class SettledOut(serializers.Serializer):
     task = IdField()
     ok = serializers.BooleanField()
     state = serializers.CharField(required=False, help_text="the task's state, if it was settled")
+    late = serializers.BooleanField(required=False, help_text="true for a completion whose lease had ended")
     code = serializers.CharField(required=False)
     detail = serializers.CharField(required=False)
     holder = serializers.CharField(required=False, allow_null=True)
@@ -102,15 +117,22 @@ def settle(data: dict[str, Any], agent: Agent) -> dict[str, Any]:
 
 def _outcome(item: dict[str, Any]) -> Outcome:
     artifacts, result = new_artifacts(item.get("artifacts", [])), item.get("result")
-    failed = {"error": item["error"], "kind": item["kind"]} if item["outcome"] == "failed" else {}
+    failed = failure_of(item) if item["outcome"] == "failed" else {}
     return Outcome(
-        int(item["task"]), item["fence"], item["outcome"], result=result, artifacts=artifacts, **failed
+        int(item["task"]),
+        item["fence"],
+        item["outcome"],
+        result=result,
+        artifacts=artifacts,
+        discoveries=new_discoveries(item),
+        **failed,
     )
 
 
 def _settled(settlement: Settlement, seen: bool) -> dict[str, Any]:
     if not settlement.lost:
-        return {"task": str(settlement.task), "ok": True, "state": settlement.state}
+        late = {"late": True} if settlement.late else {}
+        return {"task": str(settlement.task), "ok": True, "state": settlement.state, **late}
     # do not reveal who holds a task in a project that the caller cannot see
     more = (
         {"detail": settlement.lost.message, "holder": settlement.lost.more["holder"]}

@@ -26,6 +26,12 @@ class QuantilesOut(serializers.Serializer):
     p95 = SecondsField(help_text="95 of 100 took at most this")
 
 
+class EstimateRecordOut(serializers.Serializer):
+    count = serializers.IntegerField(help_text="each made when one of the done tickets entered a phase")
+    in_time = serializers.FloatField(help_text="the share that was done by `likely_by`; 0.8 is right")
+    error_s = SecondsField(source="error", help_text="half were off from `expected_at` by at most this")
+
+
 class WorkflowStatisticsOut(serializers.Serializer):
     workflow = serializers.CharField()
     since = serializers.DateTimeField(help_text="the begin of the window; only what ended in it counts")
@@ -45,6 +51,7 @@ class WorkflowStatisticsOut(serializers.Serializer):
     blocked_ratio = serializers.FloatField(
         allow_null=True, help_text="of the lead times together, the share in BLOCKED"
     )
+    estimates = EstimateRecordOut(allow_null=True, help_text="how they held; null: there were none")
 
 
 class StatisticsIn(Shape):

@@ -15,8 +15,9 @@ from agents.api.pagination import PageIn, number_in, paged, paged_json
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View, written
 from omoi_site.errors import NotFound
-from tickets.api.fields import IdField, PhaseField, PriorityField, number
-from tickets.models import Task
+from tickets.api.fields import STALL_HELP, IdField, PhaseField, PriorityField, StallField, number
+from tickets.models import Settlement, Task
+from tickets.models.task.dependants import ASK, POLICIES
 from tickets.models.task.documents import TaskQuery
 
 
@@ -25,6 +26,18 @@ class NeedOut(serializers.Serializer):
     task = IdField(source="parent_id", help_text="the task that is waited for")
     when = serializers.CharField(source="on_end")
     on_failure = serializers.CharField()
+
+
+class CoordinationOut(serializers.Serializer):
+    strategy = serializers.CharField(allow_blank=True, help_text="of a merge")
+    timeout_s = serializers.IntegerField(allow_null=True, help_text="how long a sync waits at most")
+    on_timeout = serializers.CharField(help_text="what a sync does then: fail or continue")
+    since = serializers.DateTimeField(
+        allow_null=True, help_text="from when the timeout counts: the first of its tasks could be worked on"
+    )
+    left_out = serializers.ListField(
+        child=serializers.CharField(), help_text="keys about which there was no majority"
+    )
 
 
 class TaskOut(serializers.Serializer):
@@ -39,12 +52,22 @@ class TaskOut(serializers.Serializer):
     phase = serializers.CharField()
     priority = PriorityField()
     capabilities = serializers.ListField(child=serializers.CharField())
+    operation = serializers.ChoiceField(
+        Task.Operations.values,
+        allow_blank=True,
+        help_text="a sync or merge completes by itself when its needs are met; empty: work to claim",
+    )
+    coordination = CoordinationOut(allow_null=True, help_text="of an operation")
     profile = serializers.CharField(allow_blank=True)
     slots = serializers.DictField()
     state = serializers.ChoiceField(Task.State.values)
     ready = serializers.BooleanField()
     waiting_on = serializers.CharField(
         allow_null=True, help_text="who or what must act; null if it has ended"
+    )
+    waiting_on_at = serializers.DateTimeField(
+        allow_null=True,
+        help_text="when `waiting_on` was so: just now; in a list by `waiting_on`, when it was stored",
     )
     needs = NeedOut(many=True)
     join = serializers.IntegerField(allow_null=True, help_text="how many needs must be met; null means all")
@@ -54,6 +77,7 @@ class TaskOut(serializers.Serializer):
     attempts = serializers.IntegerField()
     max_attempts = serializers.IntegerField()
     timeout_s = serializers.IntegerField(allow_null=True)
+    stall_after_s = serializers.IntegerField(allow_null=True, help_text=STALL_HELP)
     work_s = serializers.FloatField(allow_null=True, help_text="how long it once took, for imported tasks")
     not_before = serializers.DateTimeField(allow_null=True)
     deadline = serializers.DateTimeField(allow_null=True)
@@ -65,14 +89,53 @@ class TaskOut(serializers.Serializer):
         help_text="two workers died while it ran, so it now runs alone in its worker"
     )
     lease_expires_at = serializers.DateTimeField(allow_null=True)
+    active_at = serializers.DateTimeField(
+        allow_null=True, help_text="when its present or last claim last showed progress, or ended"
+    )
+    stalled_at = serializers.DateTimeField(
+        allow_null=True, help_text="since when its claim is known to be stalled; null: it is not"
+    )
     result = serializers.JSONField(allow_null=True)
     error = serializers.CharField(allow_blank=True)
     failure = serializers.CharField(
-        allow_blank=True, help_text="`worker_lost`: it failed because its workers died while they ran it"
+        allow_blank=True,
+        help_text=(
+            "`worker_lost`: it failed because its workers died while they ran it; `validation_repeated`,"
+            " `validation_rounds`: it failed validation three times in the same way, or eleven times"
+        ),
     )
     progress = serializers.DictField()
+    checkpoint = serializers.DictField(
+        allow_null=True, help_text="where the work stood at the last checkpoint of a holder"
+    )
+    tried = serializers.ListField(
+        child=serializers.DictField(),
+        help_text="how the last attempts failed, at most ten: attempt, kind, error, by, at",
+    )
     created_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class CompletedOut(TaskOut):
+    late = serializers.BooleanField(
+        required=False, help_text="true if its lease had ended, but nobody was granted the task since"
+    )
+
+
+def completed_document(settled: Settlement) -> dict[str, Any]:
+    """The task as it is after its completion."""
+    return {**task_document(settled.task), **({"late": True} if settled.late else {})}
+
+
+class TimedTaskOut(TaskOut):
+    """One task, with how long it has taken."""
+
+    elapsed_s = serializers.FloatField(
+        allow_null=True, help_text="since it was started; of an ended task, how long it took; null before"
+    )
+    remaining_s = serializers.FloatField(
+        allow_null=True, help_text="until its timeout; null if it is not claimed, or has none"
+    )
 
 
 def the_task(view: View, pk: str) -> Task:
@@ -95,6 +158,12 @@ EXAMINED_ONLY = (
 )
 
 
+WAITING_HELP = (
+    "who must act, as stored within seconds of a change; together with other filters, a page may have few or"
+    " none although there is a `next`"
+)
+
+
 class TasksIn(PageIn):
     project = serializers.CharField(max_length=10, required=False)
     ticket = serializers.CharField(max_length=24, required=False)
@@ -102,9 +171,8 @@ class TasksIn(PageIn):
     phase = PhaseField(required=False, help_text=EXAMINED_ONLY)
     capability = serializers.CharField(max_length=100, required=False, help_text=EXAMINED_ONLY)
     agent = serializers.CharField(max_length=63, required=False, help_text="who holds it")
-    waiting_on = serializers.CharField(
-        max_length=200, required=False, help_text=f"who must act; {EXAMINED_ONLY}"
-    )
+    overdue = serializers.BooleanField(default=False, help_text="only open tasks whose deadline has passed")
+    waiting_on = serializers.CharField(max_length=200, required=False, help_text=WAITING_HELP)
 
 
 class TasksView(View):
@@ -119,8 +187,15 @@ class TasksView(View):
         data = parse_query(TasksIn, request)
         limit, after = data["limit"], number_in(data["cursor"]) if "cursor" in data else 0
         if "waiting_on" in data:
-            ids, following = self._matching(data).waiting_on(data["waiting_on"], limit=limit, after=after)
-            return paged(request, Task.objects.documents(ids), written(following) if following else None)
+            ids, following = self._matching(data).waiting_on(
+                data["waiting_on"],
+                limit=limit,
+                after=after,
+                projects=self.project_ids(data.get("project", "")),
+                few="ticket" in data or "agent" in data,
+            )
+            documents = Task.objects.documents(ids, stored_waits=True)
+            return paged(request, documents, written(following) if following else None)
         query = TaskQuery(
             project=data.get("project", ""),
             ticket=data.get("ticket", ""),
@@ -128,6 +203,7 @@ class TasksView(View):
             state=data.get("state", ""),
             phase=data.get("phase", ""),
             capability=data.get("capability", "").strip().lower(),
+            overdue=data["overdue"],
         )
         page = Task.objects.page_json(query, by=request.user, limit=limit, after=after)
         return paged_json(request, page or self.missing(query.project))
@@ -136,9 +212,11 @@ class TasksView(View):
         """The tasks that the other filters leave of those that may wait on somebody."""
         tasks = Task.objects.seen_by(self.request.user)
         if "project" in data:
-            tasks = tasks.filter(project=self.project(data["project"]))
+            tasks = tasks.filter(project__key=data["project"].upper())
         if "capability" in data:
             tasks = tasks.filter(capabilities__contains=[data["capability"].strip().lower()])
+        if data["overdue"]:
+            tasks = tasks.overdue()
         names = {"ticket": "ticket_key", "state": "state", "phase": "phase", "agent": "holder__name"}
         return tasks.filter(**{field: data[name] for name, field in names.items() if name in data})
 
@@ -152,15 +230,17 @@ class TaskEdit(Shape):
     deadline = MomentField(required=False, allow_null=True)
     not_before = MomentField(required=False, allow_null=True)
     timeout_s = serializers.IntegerField(min_value=1, max_value=30 * 86400, required=False, allow_null=True)
+    stall_after_s = StallField(required=False, allow_null=True)
     max_attempts = serializers.IntegerField(min_value=1, max_value=100, required=False)
 
 
 class TaskView(View):
     scope = "tickets:write"
 
-    @route("One task", gives=TaskOut, refuses=(404,), tag="tasks")
+    @route("One task", gives=TimedTaskOut, refuses=(404,), tag="tasks")
     def get(self, request: Request, pk: str) -> Response:
-        return Response(task_document(the_task(self, pk).pk))
+        task = the_task(self, pk)
+        return Response(task_document(task.pk) | Task.objects.times(task.pk))
 
     @route(
         "Change an open task",
@@ -180,14 +260,74 @@ class WhyIn(Shape):
     reason = ReasonField()
 
 
-class TaskActView(View):
-    """`cancellation`, `retry` and `bump` have one route each, which calls the verb."""
+class DependantOut(serializers.Serializer):
+    task = IdField()
+    key = serializers.CharField()
+    title = serializers.CharField()
+    then = serializers.CharField(
+        help_text="what becomes of it: `cancelled`, `held` (a person must decide), `ready`, `completed`,"
+        " or `waits` (for others still)"
+    )
 
+
+class DependantsOut(serializers.Serializer):
+    dependants = DependantOut(many=True)
+    more_dependants = serializers.IntegerField(help_text="how many there are beside these")
+
+
+class DependantsIn(Shape):
+    dependants = serializers.ChoiceField(
+        POLICIES, required=False, help_text="if this were decided for all of them"
+    )
+
+
+class CancellationIn(WhyIn):
+    dependants = serializers.ChoiceField(
+        [*POLICIES, ASK],
+        required=False,
+        help_text="what becomes of the tasks that need its success; without it, what each need says. `ask`:"
+        " 409 `dependants_undecided` lists them if one would be held or cancelled",
+    )
+
+
+class CancellationView(View):
     scope = "tickets:write"
-    verb = "cancel"
 
     @route(
-        "Cancel, retry or bump a task",
+        "What would become of the tasks that need it, if it were cancelled",
+        parameters=[DependantsIn],
+        gives=DependantsOut,
+        refuses=(404, 409),
+        tag="tasks",
+    )
+    def get(self, request: Request, pk: str) -> Response:
+        task, data = the_task(self, pk), parse_query(DependantsIn, request)
+        found = Task.objects.cancellation(task.pk, by=request.user, **data)
+        listed = [each.document() for each in found.listed]
+        return Response({"dependants": listed, "more_dependants": found.more})
+
+    @route(
+        "Cancel a task; whoever holds it loses the claim",
+        takes=CancellationIn,
+        parameters=[IDEMPOTENCY_KEY],
+        gives=TaskOut,
+        refuses=(404, 409, 422),
+        tag="tasks",
+    )
+    def post(self, request: Request, pk: str) -> Response:
+        data, task = parse(CancellationIn, request), the_task(self, pk)
+        Task.objects.act(task.pk, "cancel", by=request.user, **data)
+        return Response(task_document(task.pk))
+
+
+class TaskActView(View):
+    """`retry` and `bump` have one route each, which calls the verb."""
+
+    scope = "tickets:write"
+    verb = "retry"
+
+    @route(
+        "Retry or bump a task",
         takes=WhyIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=TaskOut,
@@ -212,6 +352,9 @@ class CauseOut(serializers.Serializer):
 class ExplainOut(serializers.Serializer):
     waiting_on = serializers.CharField(allow_null=True)
     causes = CauseOut(many=True)
+    late = serializers.ListField(
+        child=serializers.CharField(), help_text="which tasks are overdue or expected late, in sentences"
+    )
 
 
 class TaskExplainView(View):
@@ -223,5 +366,4 @@ class TaskExplainView(View):
     )
     def get(self, request: Request, pk: str) -> Response:
         task = the_task(self, pk)
-        explanation = Task.objects.explanations([task.pk]).get(task.pk) or {"waiting_on": None, "causes": []}
-        return Response(ExplainOut(explanation).data)
+        return Response(ExplainOut(Task.objects.explanations([task.pk])[task.pk]).data)

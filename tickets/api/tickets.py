@@ -59,6 +59,14 @@ class TicketOut(serializers.Serializer):
     parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
     tasks = serializers.DictField(child=serializers.IntegerField())
+    waiting_on = serializers.CharField(
+        allow_null=True,
+        help_text="who or what must act, as it was at `waiting_on_at`; null if it has ended or is not known"
+        " yet. Its explanation says it as it is now",
+    )
+    waiting_on_at = serializers.DateTimeField(
+        allow_null=True, help_text="when `waiting_on` was stored: within seconds of a change"
+    )
     source = serializers.CharField(  # type: ignore[assignment]
         allow_blank=True, help_text="the format it was imported from; `demo`: opened by the demo"
     )
@@ -111,6 +119,12 @@ EXAMINED_ONLY = (
 )
 
 
+WAITING_HELP = (
+    "who must act, as stored within seconds of a change; together with other filters, a page may have few or"
+    " none although there is a `next`"
+)
+
+
 class TicketsIn(PageIn):
     project = serializers.CharField(max_length=10, required=False)
     phase = PhaseField(required=False)
@@ -118,9 +132,7 @@ class TicketsIn(PageIn):
     label = serializers.CharField(  # type: ignore[assignment]
         max_length=200, required=False, help_text=EXAMINED_ONLY
     )
-    waiting_on = serializers.CharField(
-        max_length=200, required=False, help_text=f"who must act; {EXAMINED_ONLY}"
-    )
+    waiting_on = serializers.CharField(max_length=200, required=False, help_text=WAITING_HELP)
     q = serializers.CharField(
         max_length=200,
         required=False,
@@ -160,7 +172,12 @@ class TicketsView(View):
         project, limit = data.get("project", ""), data["limit"]
         before = number_in(data["cursor"]) if "cursor" in data else None
         if "waiting_on" in data:
-            ids, before = self._matching(data).waiting_on(data["waiting_on"], limit=limit, before=before)
+            ids, before = self._matching(data).waiting_on(
+                data["waiting_on"],
+                limit=limit,
+                before=before,
+                projects=self.project_ids(project),
+            )
             return paged(request, Ticket.objects.documents(ids), written(before) if before else None)
         query = TicketQuery(
             project=project,
@@ -177,7 +194,7 @@ class TicketsView(View):
         """The tickets that the other filters leave of those that may wait on somebody."""
         tickets = Ticket.objects.seen_by(self.request.user).filter(archived_at__isnull=not data["archived"])
         if "project" in data:
-            tickets = tickets.filter(project=self.project(data["project"]))
+            tickets = tickets.filter(project__key=data["project"].upper())
         if "label" in data:
             tickets = tickets.filter(labels__contains=[data["label"]])
         if "q" in data:

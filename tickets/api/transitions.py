@@ -34,6 +34,7 @@ class MoveOut(serializers.Serializer):
     to_phase = serializers.CharField()
     ground = serializers.CharField()
     reason = serializers.CharField(allow_blank=True)
+    past_limit = serializers.BooleanField(help_text="a person moved it into a full phase on purpose")
     by = serializers.CharField()
     at = serializers.DateTimeField()
     verdict = MoveVerdictOut(
@@ -57,6 +58,9 @@ class TransitionIn(Shape):
     to = PhaseField()
     reason = ReasonField(required=False, allow_blank=True, default="")
     force = serializers.BooleanField(default=False)
+    past_limit = serializers.BooleanField(
+        default=False, help_text="a person moves it in on purpose even if the phase is full"
+    )
 
     def get_fields(self) -> dict[str, Any]:
         blocks = serializers.ChoiceField(
@@ -106,7 +110,8 @@ class TransitionsView(View):
         data = parse(TransitionIn, request)
         ticket = the_ticket(self, key)
         cause = {"cause": data["class"]} if "class" in data else {}
-        how = {"reason": data["reason"], "force": data["force"], "version": self.matched(), **cause}
+        chosen = {name: data[name] for name in ("reason", "force", "past_limit")}
+        how = {**chosen, "version": self.matched(), **cause}
         row = Ticket.objects.move(ticket.pk, data["to"], by=request.user, **how)
         moved = ticket_response(ticket.pk)
         moved.data = {"ticket": moved.data, "history": MoveOut(row).data}

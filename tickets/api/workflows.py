@@ -20,7 +20,6 @@ from agents.api.pagination import PageIn, page
 from agents.api.parsing import Shape, parse_query
 from agents.api.strict_json import StrictJSONParser
 from agents.api.view import View, tagged
-from omoi_site.errors import NotFound
 from tickets.models import Workflow
 from tickets.models.workflow_preview import Preview, preview
 from tickets.workflows import document as documents
@@ -123,7 +122,7 @@ class WorkflowView(View):
         tag="workflows",
     )
     def get(self, request: Request, name: str) -> Response:
-        workflow = the_workflow(name, **parse_query(VersionIn, request))
+        workflow = Workflow.objects.existing(name, **parse_query(VersionIn, request))
         return tagged(DocumentOut(workflow).data, workflow.version)
 
     @route(
@@ -152,7 +151,7 @@ class VersionsView(View):
         tag="workflows",
     )
     def get(self, request: Request, name: str) -> Response:
-        the_workflow(name)
+        Workflow.objects.existing(name)
         return page(
             request, Workflow.objects.filter(name=name), parse_query(PageIn, request), shown, by="-version"
         )
@@ -168,18 +167,6 @@ class SchemaView(View):
         schema = documents.schema()
         digest = hashlib.sha256(json.dumps(schema, sort_keys=True).encode()).hexdigest()
         return Response(schema, headers={"ETag": f'"{digest[:16]}"'})
-
-
-def the_workflow(name: str, version: int | None = None) -> Workflow:
-    workflow = (
-        Workflow.objects.named(name)
-        .filter(**({"version": version} if version else {}))
-        .order_by("-version")
-        .first()
-    )
-    if workflow is None:
-        raise NotFound(f"there is no workflow {name}" + (f" in version {version}" if version else ""))
-    return workflow
 
 
 def shown(rows: list[Workflow]) -> ReturnDict:

@@ -16,6 +16,7 @@ from typing import Any
 
 import jsonschema
 
+from omoi_site.database import sql
 from tickets.gates import time_limit
 
 log = logging.getLogger(__name__)
@@ -229,6 +230,9 @@ def reasons(
 ) -> list[Reason]:
     """The reasons that one entry of a gate (`{check, …parameters}`) finds in `case`. A check that raises
     gives a reason, never a pass. around: what the check is run in.
+
+    Raises only a transient error of the database: it says nothing about the evidence, so the judgement must
+    be tried again.
     """
     name = entry["check"]
     parameters = {key: value for key, value in entry.items() if key != "check"}
@@ -250,6 +254,8 @@ def reasons(
         how = "judge the gate again when the machine has less to do; if it stays so, submit smaller files"
         return [Reason(name, "check_too_slow", f"an answer within {time_limit.MOST_S:g} s", None, how)]
     except Exception as error:
+        if sql.transient(error):
+            raise
         log.exception("a gate check failed", extra={"check": name})
         return [
             Reason(

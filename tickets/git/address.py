@@ -39,7 +39,7 @@ class RepositoryAddress:
         """Raises BadAddress, which never repeats the text: it may hold a password."""
         if len(text) > MOST:
             raise BadAddress(f"an address has at most {MOST} characters; this one has {len(text)}")
-        if fault := field_limits.shown_fault(text):
+        if fault := field_limits.exact_fault(text):
             raise BadAddress(fault)
         if not text or any(letter.isspace() for letter in text):
             raise BadAddress(f"an address has no spaces: {ELSE}")
@@ -114,6 +114,8 @@ def _remote(text: str, scheme: str, host: str, port: int | None, path: str) -> R
 def _of_folder(path: str) -> RepositoryAddress:
     if ".." in path.split("/") or "\0" in path:
         raise BadAddress("the path of a folder must not contain ..")
+    if fault := field_limits.exact_fault(path):  # also of what was written as %E2%80%8B
+        raise BadAddress(f"the path of a folder: {fault}")
     address = RepositoryAddress(f"file://{quote(path)}", "file", path)
     address.expect_outside_home()
     return address

@@ -20,7 +20,7 @@ def branch_name(value: str) -> None:
 
 def branch_fault(name: str) -> str:
     """Why this is no name of a branch; empty if it is one."""
-    if fault := field_limits.shown_fault(name):
+    if fault := field_limits.exact_fault(name):
         return fault
     if not name or len(name) > MOST or name in ("@", "HEAD") or FORBIDDEN.search(name):
         return "this is not the name of a branch, such as main or release/2"

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,8 +19,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from agents.executors.job_user import SYSTEM_PATH
-from omoi_site.setup import doctor
+from omoi_site.setup import git_version
 from tickets.git.faults import Unreadable
+
+log = logging.getLogger(__name__)
 
 MEMORY = 2 << 30
 KEPT = 16 << 10  # bytes of what git says about a failure
@@ -164,8 +166,7 @@ def _program() -> str:
     """
     program = shutil.which("git", path=SYSTEM_PATH)
     version = subprocess.run([program, "--version"], capture_output=True, text=True).stdout if program else ""
-    found = re.search(r"(\d+)\.(\d+)", version)
-    if program and found and (int(found[1]), int(found[2])) >= doctor.GIT:
+    if program and git_version.keeps_mirrors(version):
         return program
     raise Unreadable(
         f"this machine has {version.strip() or 'no git'}, which cannot keep mirrors of repositories",
@@ -195,14 +196,20 @@ def _drain(source: int, kept: int) -> bytes:
 
 
 def _watch(process: subprocess.Popen[bytes], bounds: Bounds, over: threading.Event) -> None:
-    """End it when its time is up or it exceeds its bounds, unless it is over before."""
+    """End it when its time is up, or when it exceeds its bounds or nobody can say whether it does, unless it
+    is over before.
+    """
     until, pause = time.monotonic() + bounds.seconds, LOOK_S
     while (left := until - time.monotonic()) > 0:
         if over.wait(min(left, pause) if bounds.exceeded else left):
             return
         if bounds.exceeded:
             began = time.monotonic()
-            if bounds.exceeded():
+            try:
+                if bounds.exceeded():
+                    break
+            except Exception:
+                log.exception("a git is ended, because its bounds cannot be looked at")
                 break
             pause = max(LOOK_S, 5 * (time.monotonic() - began))  # so looking takes a sixth of a core at most
     _end(process)

@@ -69,7 +69,7 @@ class Mirror:
         for folder, _, names in os.walk(self.folder):
             blocks += 1
             for name in names:
-                with contextlib.suppress(FileNotFoundError):  # git renames them meanwhile
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # git renames them meanwhile
                     blocks += -(-os.lstat(os.path.join(folder, name)).st_size // BLOCK)
         return blocks * BLOCK
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from omoi_site import field_limits
+
 
 def wrong_text(name: str, value: Any, longest: int | None = None, *, must: bool = False) -> Iterator[str]:
     if value is None:
         yield f"{name} is missing"
     elif not isinstance(value, str):
         yield f"{name} must be text"
-    elif must and not value.strip():
-        yield f"{name} is empty"
+    elif must and field_limits.blank_fault(value):
+        yield f"{name} has no visible character" if value.strip() else f"{name} is empty"
     elif "\0" in value:
         yield f"{name} contains a NUL character, which cannot be stored"
     elif not whole(value):

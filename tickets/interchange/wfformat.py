@@ -161,11 +161,15 @@ def read(file: BinaryIO) -> ParsedWorkflow:
         "These tasks wait for each other",
     )
     parsed = ParsedWorkflow(
-        document["name"],
+        _seen(document["name"], "WfFormat workflow"),
         document.get("description", ""),
         f"{document['name'][:150]} {hashlib.sha256(text).hexdigest()[:12]}",
         {task["id"]: _spec(task, ran.get(task["id"], {}), needs[task["id"]]) for task in tasks},
     )
+    if parsed.name != document["name"]:
+        parsed.warnings.append(f"the name has no visible character; {parsed.name} is the title")
+    if blank := sum(bool(field_limits.blank_fault(task["name"])) for task in tasks):
+        parsed.warnings.append(f"tasks whose name has no visible character; the title is their id: {blank}")
     if without := sum(1 for spec in parsed.items.values() if spec.work_s is None):
         parsed.warnings.append(f"tasks without a run time; 0 is assumed: {without}")
     if strange := len(ran.keys() - parsed.items.keys()):
@@ -217,6 +221,8 @@ def _needs(tasks: list[dict[str, Any]], faults: Faults) -> dict[str, list[str]]:
     for number, task in enumerate(tasks):
         if task["id"] in needs:
             faults.add(f"task {number + 1}", f"the id {task['id']} appears twice")
+        if fault := field_limits.blank_fault(task["id"]):
+            faults.add(f"task {number + 1}", f"its id: {fault}")
         needs[task["id"]] = {}
     for task in tasks:
         for parent, child in _edges(task):
@@ -232,12 +238,17 @@ def _edges(task: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield from ((task["id"], child) for child in task.get("children", ()))
 
 
+def _seen(text: str, instead: str) -> str:
+    """The text if a reader sees something in it."""
+    return instead if field_limits.blank_fault(text) else text
+
+
 def _spec(task: dict[str, Any], ran: dict[str, Any], parents: list[str]) -> TaskSpec:
     program = ran.get("command", {}).get("program", "") or task["name"].partition("_ID")[0]
     return TaskSpec(
-        title=task["name"][:TITLE],
+        title=_seen(task["name"], task["id"])[:TITLE],
         ref=task["id"],
-        kind=program[:KIND] or "task",
+        kind=_seen(program[:KIND], "task"),
         needs=[NeedSpec(parent) for parent in parents],
         work_s=ran.get("runtimeInSeconds"),
     )

@@ -1,10 +1,14 @@
-"""What somebody names on the command line by its key; a name that is not there is refused with advice."""
+"""What somebody names on the command line: by its key, refused with advice if it is not there; or a limit."""
 
 from __future__ import annotations
 
-from agents.models import Project
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from agents.models import Agent, Project
 from omoi_site.errors import NotFound
-from tickets.models import Ticket
+from tickets.models import Task, Ticket
 
 
 def the_ticket(key: str) -> Ticket:
@@ -21,6 +25,39 @@ def no_ticket(key: str) -> NotFound:
     )
 
 
+def the_task(key: str) -> Task:
+    """The task of a key such as OMO-142.17."""
+    ticket, _dot, number = key.upper().partition(".")
+    found = None
+    if number.isascii() and number.isdecimal() and len(number) < 19:
+        found = Task.objects.filter(ticket_key=ticket, pk=int(number)).first()
+    if found is None:
+        raise NotFound(
+            f"there is no task {key}",
+            next_action=f"Run `python3 manage.py explain {ticket}` for the open tasks of that ticket."
+            if number
+            else "A task's key is that of its ticket and a number, such as OMO-142.17.",
+        )
+    return found
+
+
+def the_person(name: str) -> Any:
+    person = get_user_model().objects.filter(username=name).first()
+    if person is None or not person.is_active:
+        raise NotFound(
+            f"there is no person {name} who can sign in",
+            next_action="People are managed in the admin: /admin/.",
+        )
+    return person
+
+
+def the_agent(name: str) -> Agent:
+    agent = Agent.objects.filter(name=name).first()
+    if agent is None:
+        raise NotFound(f"there is no agent {name}", next_action="`python3 manage.py agents list` names them.")
+    return agent
+
+
 def the_project(key: str) -> Project:
     project = Project.objects.filter(key=key.upper()).first()
     if project is None:
@@ -33,3 +70,8 @@ def the_project(key: str) -> Project:
             else "Create one first: `python3 manage.py projects create KEY`.",
         )
     return project
+
+
+def number(text: str) -> int | None:
+    """A limit as it is typed: a number, or `none`."""
+    return None if text == "none" else int(text)

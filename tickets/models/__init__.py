@@ -7,6 +7,14 @@ from tickets.models.claim.fence import ClaimLost
 from tickets.models.claim.latest_grant import LatestGrant
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet
+from tickets.models.context.note import ContextNote
+from tickets.models.context.phase_context import PhaseContext
+from tickets.models.coordination.operation import Operation, OperationSpec, OthersCancelled
+from tickets.models.coordination.pattern_run import PatternRequest, PatternRun
+from tickets.models.discovery.discovery import AlreadyDecided, Discovery
+from tickets.models.discovery.new_discovery import NewDiscovery
+from tickets.models.estimate.stored_estimate import StoredEstimate
+from tickets.models.freeze.freeze import Freeze, Frozen
 from tickets.models.gate.approval import Approval
 from tickets.models.gate.artifact import Artifact
 from tickets.models.gate.blob import Blob, Chunk
@@ -16,6 +24,7 @@ from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.repository import NewRepository, Repository
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
+from tickets.models.task.dependants import DependantsUndecided
 from tickets.models.task.intervene import NotReady
 from tickets.models.task.lane import Lane, LaneLook
 from tickets.models.task.need import Cycle, Edge, Need
@@ -27,12 +36,18 @@ from tickets.models.ticket.comment import Comment, NewComment
 from tickets.models.ticket.fields import BlockedClass, Priority, TransitionNotAllowed
 from tickets.models.ticket.history import PhaseMove
 from tickets.models.ticket.link import Link
+from tickets.models.ticket.task_templates import Chosen, LaunchSpec
+from tickets.models.ticket.template_launch import TemplateLaunch
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.ticket_spec import TicketSpec
+from tickets.models.validation.validation import Validation
+from tickets.models.waiting.wait_sweep import WaitSweep
+from tickets.models.waiting.waits import LaneWait, TaskWait, TicketWait
 from tickets.models.workflow import UnknownWorkflow, Workflow, WorkflowPhase
 
 __all__ = [
     "AgentUnavailable",
+    "AlreadyDecided",
     "Approval",
     "Artifact",
     "Awaited",
@@ -41,43 +56,64 @@ __all__ = [
     "BlockedClass",
     "CapacityFull",
     "CheckRun",
+    "Chosen",
     "Chunk",
     "Claim",
     "ClaimLost",
     "ClaimOptions",
     "Comment",
+    "ContextNote",
     "Cycle",
+    "DependantsUndecided",
+    "Discovery",
     "Edge",
+    "Freeze",
+    "Frozen",
     "GateClosed",
     "ImportResult",
     "Item",
     "Lane",
     "LaneLook",
+    "LaneWait",
     "LatestGrant",
+    "LaunchSpec",
     "Link",
     "Match",
     "Need",
     "NewArtifact",
     "NewComment",
+    "NewDiscovery",
     "NewRepository",
     "NotReady",
     "Notice",
+    "Operation",
+    "OperationSpec",
+    "OthersCancelled",
     "Outcome",
+    "PatternRequest",
+    "PatternRun",
+    "PhaseContext",
     "PhaseMove",
     "Priority",
     "Relation",
     "RelationKinds",
     "Repository",
     "Settlement",
+    "StoredEstimate",
     "SweepRun",
     "Tally",
     "Task",
     "TaskSpec",
+    "TaskWait",
+    "TemplateLaunch",
     "Ticket",
     "TicketSpec",
+    "TicketWait",
     "TransitionNotAllowed",
     "UnknownWorkflow",
+    "Validation",
     "Verdict",
+    "WaitSweep",
     "Workflow",
     "WorkflowPhase",
     "fleet",

@@ -13,7 +13,7 @@ from agents import profiles
 from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY, READ_ONLY
-from omoi_site.errors import Invalid, VersionConflict
+from omoi_site.errors import Invalid, NotFound, VersionConflict
 from tickets.workflows import document as documents
 from tickets.workflows.fault_texts import place
 from tickets.workflows.faults import Fault
@@ -50,6 +50,24 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             installed = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
             raise UnknownWorkflow(f"there is no workflow {name}; installed: {installed}", field=field)
         return workflow
+
+    def existing(self, name: str, version: int | None = None) -> Workflow:
+        """The newest version of the workflow that somebody asks for by its name, or this one. Raises
+        NotFound, which says what there is.
+        """
+        versions = self.named(name).order_by("-version")
+        if found := (versions.filter(version=version) if version else versions).first():
+            return found
+        if newest := versions.first():
+            raise NotFound(
+                f"there is no workflow {name} in version {version}",
+                next_action=f"Its newest version is {newest.version}.",
+            )
+        names = list(self.order_by("name").values_list("name", flat=True).distinct()[:6])
+        more = ", …" if len(names) > 5 else ""
+        raise NotFound(
+            f"there is no workflow {name}", next_action=f"Existing ones: {', '.join(names[:5])}{more}."
+        )
 
     def version(self, name: str, number: int) -> Workflow:
         """This version of a workflow. Raises Invalid, which names the newest."""
@@ -229,6 +247,7 @@ class WorkflowPhase(models.Model):
     approvals = models.JSONField(
         null=True, blank=True, help_text="{count, role, self?, expires_s?}; empty: it asks for none"
     )
+    wip = models.JSONField(null=True, blank=True, help_text="{limit, oldest_s?, holds?}; empty: no limit")
 
     class Meta:
         ordering = ["workflow", "position"]

@@ -8,7 +8,8 @@ from typing import Any
 
 from agents.models import Actor, Project
 from omoi_site.database import sql
-from omoi_site.errors import Invalid, NotFound
+from omoi_site.errors import Invalid
+from tickets.models.workflow import Workflow
 
 DAYS, MOST_DAYS = 90, 3_660
 STATISTICS = sql.statement(__file__, "workflow_statistics")
@@ -20,6 +21,19 @@ class Quantiles:
 
     p50: timedelta
     p95: timedelta
+
+
+@dataclass(frozen=True)
+class EstimateRecord:
+    """How the estimates of the done tickets held, each made when its ticket entered a phase.
+
+    in_time: the share that was done by `likely_by`; near 0.8 is right. error: half of them were off from
+    `expected_at` by at most this, to either side.
+    """
+
+    count: int
+    in_time: float
+    error: timedelta
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,7 @@ class WorkflowStatistics:
     reopen_rate: of the tickets that were done or cancelled in the window, the share that was taken up again
     since: reopened (ground `reopened`), or continued by a follow-up.
     blocked_ratio: of the lead times of the done tickets, all together, the share that they were in BLOCKED.
+    estimates: those that were made for the done tickets.
     A value is None where no ticket counts.
     """
 
@@ -49,6 +64,7 @@ class WorkflowStatistics:
     cycle_time: Quantiles | None
     reopen_rate: float | None
     blocked_ratio: float | None
+    estimates: EstimateRecord | None
 
 
 def statistics(
@@ -68,7 +84,7 @@ def statistics(
         },
     )
     if name and not rows:
-        raise NotFound(f"there is no workflow {name}")
+        Workflow.objects.existing(name)
     return [_statistics(row) for row in rows]
 
 
@@ -78,4 +94,6 @@ def _statistics(row: dict[str, Any]) -> WorkflowStatistics:
         for times in (row["lead_time"], row["cycle_time"])
     )
     row["blocked_ratio"] = None if row["blocked_ratio"] is None else float(row["blocked_ratio"])
-    return WorkflowStatistics(**row)
+    number, in_time, error_s = (row.pop(f"estimates_{name}") for name in ("count", "in_time", "error_s"))
+    estimates = EstimateRecord(number, float(in_time), timedelta(seconds=error_s)) if number else None
+    return WorkflowStatistics(**row, estimates=estimates)

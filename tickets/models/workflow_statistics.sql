@@ -25,6 +25,7 @@ done AS MATERIALIZED (
   SELECT
     m.id,
     m.name,
+    m.phase_since AS at,
     m.phase_since - spent.born AS lead,
     m.phase_since - spent.begun AS cycle,
     coalesce(spent.blocked, interval '0') AS blocked
@@ -89,6 +90,17 @@ times AS (
   GROUP BY d.name
 ),
 
+estimates AS (
+  SELECT
+    d.name,
+    count(*) AS count,
+    avg((d.at <= s.likely_by)::int) AS in_time,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY abs(extract(epoch FROM d.at - s.expected_at))) AS error_s
+  FROM done d
+  JOIN tickets_storedestimate s ON s.ticket_id = d.id
+  GROUP BY d.name
+),
+
 here AS (
   SELECT
     m.name,
@@ -108,7 +120,10 @@ SELECT
   t.lead AS lead_time,
   t.cycle AS cycle_time,
   e.taken_up::float / e.all_ended AS reopen_rate,
-  t.blocked_ratio
+  t.blocked_ratio,
+  s.count AS estimates_count,
+  s.in_time AS estimates_in_time,
+  s.error_s AS estimates_error_s
 FROM (
   SELECT DISTINCT name
   FROM tickets_workflow
@@ -118,4 +133,5 @@ CROSS JOIN span
 LEFT JOIN here h ON h.name = w.name
 LEFT JOIN times t ON t.name = w.name
 LEFT JOIN ended e ON e.name = w.name
+LEFT JOIN estimates s ON s.name = w.name
 ORDER BY w.name

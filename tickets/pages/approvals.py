@@ -9,16 +9,10 @@ from typing import Any
 
 from omoi_site import humanize
 from tickets.models import Approval, Artifact, Ticket
-from tickets.models.gate.approval import Decision
-from tickets.models.gate.approval_state import STATES, states
+from tickets.models.gate.approval_state import COUNTS, DID, STATES, states
 from tickets.pages.actions.action import Permissions
 
 LATEST = 20  # decisions shown
-SAID = {
-    Decision.APPROVE: "approved it",
-    Decision.REJECT: "rejected it",
-    Decision.REQUEST_CHANGES: "requested changes",
-}
 
 
 @dataclass(frozen=True)
@@ -32,8 +26,8 @@ class DecisionRow:
     past: bool
 
     @property
-    def said(self) -> str:
-        return SAID[Decision(self.approval.decision)]
+    def did(self) -> str:
+        return DID[self.approval.decision]
 
     @property
     def tone(self) -> str:
@@ -67,17 +61,32 @@ class Approvals:
     @cached_property
     def rows(self) -> list[DecisionRow]:
         """The latest decisions, newest first."""
-        now = states(self.ticket.pk, self.ticket.phase)
-        return [
-            DecisionRow(approval, STATES[now[approval.pk]], now[approval.pk] == "moved")
-            for approval in self.ticket.approvals.order_by("-pk")[:LATEST]
-        ]
+        return self._latest_and_counting[:LATEST]
+
+    @property
+    def earlier(self) -> int:
+        """How many decisions are not shown."""
+        return max(0, len(self._states) - LATEST)
 
     @cached_property
     def count(self) -> int:
         """How many people approve what it shows now."""
-        counting = [row for row in self.rows if row.approval.approves and not row.void]
+        counting = [row for row in self._latest_and_counting if row.approval.approves and not row.void]
         return len({row.approval.user_id for row in counting})
+
+    @cached_property
+    def _states(self) -> dict[int, str]:
+        return states(self.ticket.pk, self.ticket.phase)
+
+    @cached_property
+    def _latest_and_counting(self) -> list[DecisionRow]:
+        """The latest decisions and all approvals that count, newest first."""
+        now = self._states
+        ids = {*sorted(now)[-LATEST:], *(pk for pk, state in now.items() if state == COUNTS)}
+        return [
+            DecisionRow(approval, STATES[now[approval.pk]], now[approval.pk] == "moved")
+            for approval in self.ticket.approvals.filter(pk__in=ids).order_by("-pk")
+        ]
 
     @property
     def enough(self) -> bool:

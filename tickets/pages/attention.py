@@ -22,7 +22,12 @@ from tickets.pages import actions
 from tickets.pages.actions.action import Action
 from tickets.pages.topics import of_projects
 from tickets.pages.views import is_part, page
-from tickets.templatetags.addresses import action_address, task_action_address, ticket_address
+from tickets.templatetags.addresses import (
+    action_address,
+    discovery_action_address,
+    task_action_address,
+    ticket_address,
+)
 from tickets.templatetags.attention import shown_count
 
 PAGE = 50  # items of a page
@@ -48,9 +53,30 @@ class Row:
 
     @property
     def address(self) -> str:
-        """Of its task, else of its ticket."""
+        """Of its task, else of its ticket; of an agent or the installation, in the admin for those who may go
+        there.
+        """
+        if self.item.kind.installation:
+            return (
+                reverse("admin:tickets_sweeprun_changelist") if self.person.is_staff else self.item.act.path
+            )
+        if not self.item.ticket:
+            if self.person.is_staff:
+                return agent_in_admin(self.item.about)
+            return f"{reverse('board')}?{urlencode({'project': self.item.project})}"
         task, ticket = self.item.task, ticket_address(self.item.ticket)
         return f"{ticket}?task={task}#task-{task}" if task else ticket
+
+    @property
+    def label(self) -> str:
+        """What the button says."""
+        to_board = (
+            bool(self.item.project)
+            and not self.item.ticket
+            and self.item.act.method == "GET"
+            and not self.person.is_staff
+        )
+        return "Open the board" if to_board else self.item.act.label
 
     @property
     def who(self) -> str:
@@ -63,14 +89,21 @@ class Row:
     @property
     def denied(self) -> str:
         """Why the person cannot act; empty if they can. Everybody may look."""
-        may = self.item.mine or self.item.act.method == "GET"
-        return "" if may else f"You need the role of {ROLES[self.item.who]} in this project"
+        act = self.item.act
+        if act.method == "GET":
+            return ""
+        if not self.item.mine:
+            return f"You need the role of {ROLES[self.item.who]} in this project"
+        in_admin = not (act.page or act.section or self.person.is_staff)
+        return "Only an administrator of Omoi can do this on a page" if in_admin else ""
 
     @property
     def direct(self) -> bool:
         """Whether the act needs no dialog."""
         name = self.item.act.page
         kinds: Sequence[type[Action]] = actions.TASK if self.item.task else actions.TICKET
+        if self.item.act.discovery:
+            kinds = actions.DISCOVERY
         return bool(name) and actions.find(kinds, name).direct
 
     @property
@@ -78,20 +111,24 @@ class Row:
         """The page of the act: of an action, or of agents in the admin; else what the item is about."""
         item = self.item
         if item.act.page:
-            act = (
-                task_action_address(item.ticket, item.task, item.act.page)
-                if item.task
-                else action_address(item.ticket, item.act.page)
-            )
+            if item.act.discovery:
+                act = discovery_action_address(item.ticket, item.act.discovery, item.act.page)
+            elif item.task:
+                act = task_action_address(item.ticket, item.task, item.act.page)
+            else:
+                act = action_address(item.ticket, item.act.page)
             return f"{act}?moves={item.moves}&back=attention"
         body = item.act.body or {}
         if self.person.is_staff and item.act.path.endswith("/agents"):
-            told = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}
-            return f"{reverse('admin:agents_agent_add')}?{urlencode(told)}"
+            filled = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}
+            return f"{reverse('admin:agents_agent_add')}?{urlencode(filled)}"
         if self.person.is_staff and item.act.path.endswith("/availability"):
-            name = item.act.path.split("/")[-2]
-            return f"{reverse('admin:agents_agent_changelist')}?{urlencode({'q': name})}"
+            return agent_in_admin(item.act.path.split("/")[-2])
         return f"{ticket_address(item.ticket)}#{item.act.section}" if item.act.section else self.address
+
+
+def agent_in_admin(name: str) -> str:
+    return f"{reverse('admin:agents_agent_changelist')}?{urlencode({'q': name})}"
 
 
 class AttentionPage:
@@ -137,6 +174,11 @@ class AttentionPage:
     @cached_property
     def all(self) -> int:
         return attention_list.count(self.query(mine=False), by=self.by)
+
+    @property
+    def for_others(self) -> str:
+        """How many items there are for those with another role."""
+        return f"{shown_count(self.all)} item{'' if self.all == 1 else 's'}"
 
     @property
     def views(self) -> list[tuple[str, str, str]]:

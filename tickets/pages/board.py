@@ -6,7 +6,7 @@ shown.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,6 +18,7 @@ from omoi_site.database import sql
 from tickets.demo import workspace
 from tickets.models import Tally, Task, Ticket, Workflow
 from tickets.models.attention import attention_list
+from tickets.models.ticket.room import Limit, limits
 from tickets.pages.board_query import MOST, VIEWS, BoardQuery
 from tickets.pages.cause_display import CauseDisplay, SharedCause, displays_of, shared_causes
 from tickets.workflows.document import BLOCKED, CANCELLED, Plan
@@ -42,6 +43,7 @@ class Column:
     count: int
     limit: int
     starts_folded: bool = False  # unless the address says otherwise
+    limits: Sequence[Limit] = ()  # of each workflow that limits the phase, as its newest version says
     cards: list[Card] = field(default_factory=list)
 
     @property
@@ -101,6 +103,7 @@ class Board:
                     counts.get(phase, 0),
                     self.query.shown.get(phase, PAGE),
                     starts_folded,
+                    [limit for limit in self.limits if limit.phase == phase],
                 )
             )
         self._deal([column for column in columns if not column.folded])
@@ -137,6 +140,11 @@ class Board:
         """The workflow versions of its tickets."""
         used = Workflow.objects.filter(pk__in=self.tickets.order_by().values("workflow").distinct())
         return {workflow.pk: workflow for workflow in used.order_by("name", "-version")}
+
+    @cached_property
+    def limits(self) -> list[Limit]:
+        newest = {workflow.name: workflow for workflow in reversed(self.workflows.values())}
+        return limits(self.project.pk, newest.values())
 
     @cached_property
     def labels(self) -> list[str]:

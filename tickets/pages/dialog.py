@@ -9,7 +9,7 @@ from typing import Any
 from agents.models import Event, label
 from omoi_site import humanize
 from omoi_site.errors import Forbidden, OmoiError, VersionConflict
-from tickets.models import NotReady, Task, Ticket
+from tickets.models import AlreadyDecided, Discovery, NotReady, Task, Ticket
 from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.pages.actions.action import Action, Outdated
 from tickets.pages.actions.moves import Move
@@ -19,11 +19,20 @@ from tickets.pages.gate_checklist import capital, entry_of, name_of, result_text
 DONE = {  # where the kind of an event does not read as an act on it
     "approval.changes_requested": "requested changes",
     "approval.given": "approved it",
+    "discovery.decided": "decided it",
+    "task.assigned": "reassigned it",
+    "task.taken": "took it",
     "ticket.criterion_answered": "named the evidence of a criterion",
     "ticket.followed_up": "opened a follow-up",
     "ticket.workflow_changed": "changed the version of its workflow",
 }
-LATE = (VersionConflict, TransitionNotAllowed, NotReady, Outdated)  # somebody else may have been faster
+LATE = (
+    VersionConflict,
+    TransitionNotAllowed,
+    NotReady,
+    Outdated,
+    AlreadyDecided,
+)  # somebody else may have been faster
 
 
 class Dialog:
@@ -57,10 +66,15 @@ class Dialog:
     def why_not(self) -> str:
         """Why this person cannot do it now: first the state, then the right."""
         if not self.action.available:
-            task = isinstance(self.subject, Task)
-            state = self.subject.state if task else self.ticket.phase.replace("_", " ").lower()
+            own = isinstance(self.subject, Task | Discovery)
+            state = self.state if own else self.ticket.phase.replace("_", " ").lower()
             return f"{self.subject.key} is now {state}, so this is not possible"
         return self.action.denied
+
+    @property
+    def state(self) -> str:
+        """What its subject, a task or a discovery, is now."""
+        return "decided" if isinstance(self.subject, Discovery) else self.subject.state.lower()
 
     @cached_property
     def effects(self) -> Sequence[str]:
@@ -81,6 +95,17 @@ class Dialog:
         return form
 
     @property
+    def plain_fields(self) -> Sequence[Any]:
+        """The fields that are drawn one after the other."""
+        fields = () if self.action.fields else self.form.visible_fields()
+        return [field for field in fields if field.name != "past_limit"]
+
+    @property
+    def full(self) -> list[tuple[str, int]]:
+        """The phases to choose from that are full, each with its limit."""
+        return list(self.action.full.items()) if self.destinations and isinstance(self.action, Move) else []
+
+    @property
     def destinations(self) -> Sequence[str]:
         """The phases to choose from."""
         action = self.action
@@ -89,7 +114,9 @@ class Dialog:
     @cached_property
     def changed(self) -> Event | None:
         """The last change, if it may be the cause of the refusal."""
-        return self.action.last_change if isinstance(self.refused, LATE) else None
+        if not isinstance(self.refused, LATE):
+            return None
+        return self.action.own_change(self.typed) or self.action.last_change
 
     @property
     def mine(self) -> bool:

@@ -8,6 +8,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from agents.models import Agent, Project
+from agents.models.scopes import WORKING_ROLES
 from omoi_site import field_limits, humanize
 from omoi_site.errors import Invalid
 from tickets.models.ticket.fields import BlockedClass, Priority
@@ -106,10 +108,19 @@ class MoveForm(ReasonForm):
     )
 
     def __init__(
-        self, *args: Any, destinations: Sequence[str] = (), choose: bool = False, **how: Any
+        self,
+        *args: Any,
+        destinations: Sequence[str] = (),
+        choose: bool = False,
+        full: Mapping[str, int] | None = None,
+        **how: Any,
     ) -> None:
-        """choose: no phase is selected at first."""
+        """choose: no phase is selected at first. full: the destinations that are full, each with its limit;
+        None: any may be.
+        """
         super().__init__(*args, **how)
+        if full or full is None:
+            self.fields["past_limit"] = forms.BooleanField(required=False)
         nothing = [("", "Choose a phase")] if choose and not self.initial.get("to") else []
         choices = [*nothing, *((phase, humanize.phase(phase)) for phase in destinations)]
         alone = len(destinations) == 1
@@ -148,3 +159,49 @@ class PriorityForm(ActionForm):
             "invalid_choice": f"choose one of {', '.join(name.lower() for name in Priority.names)}"
         },
     )
+
+
+class SettleForm(ReasonForm):
+    """How the task ended, for whoever holds it by hand."""
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        outcome = forms.ChoiceField(
+            label="It is",
+            choices=[
+                ("completed", "Completed"),
+                ("failed", "Failed for good"),
+                ("again", "Failed, to be tried again"),
+            ],
+            widget=forms.Select({"class": "input"}),
+            error_messages={"required": "say how it ended", "invalid_choice": "there is no such outcome"},
+        )
+        self.fields = {"outcome": outcome, **self.fields}
+
+
+MOST_RECEIVERS = 200  # agents, and people, to choose from
+
+
+class GiveForm(ReasonForm):
+    """To whom a task is given. The verb checks who may hold it."""
+
+    receiver = forms.CharField(label="To", max_length=170, error_messages={"required": "choose who gets it"})
+
+    def __init__(self, *args: Any, project: Project, **how: Any) -> None:
+        super().__init__(*args, **how)
+        agents = project.agents.filter(state=Agent.State.AVAILABLE).order_by("name")
+        people = project.members.filter(role__in=WORKING_ROLES, user__is_active=True)
+        choices = [
+            ("me", "Me"),
+            *((name, name) for name in agents.values_list("name", flat=True)[:MOST_RECEIVERS]),
+            *(
+                (f"user:{name}", f"{name} (a person)")
+                for name in people.order_by("user__username").values_list("user__username", flat=True)[
+                    :MOST_RECEIVERS
+                ]
+            ),
+        ]
+        chosen = self["receiver"].value()
+        if chosen and chosen not in dict(choices):  # they went meanwhile: nobody else is chosen instead
+            choices.append((chosen, chosen))
+        self.fields["receiver"].widget = forms.Select({"class": "input"}, choices=choices)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -10,22 +11,31 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from omoi_site import humanize
 from omoi_site.templatetags.omoi import short
 from tickets.models.task import readiness
 from tickets.models.task.fields import status_of
-from tickets.pages.graph_layout import Drawing, lay_out
+from tickets.pages.coordination_words import WHEN, Coordination
+from tickets.pages.graph_layout import Drawing, Size, lay_out
 from tickets.templatetags.tickets import TASK
 
 LARGE = 150  # with more visible nodes, the list is shown first
 MOST = 1000  # tasks in one drawing
 FOLD = 0  # the id of the node for all folded tasks; task ids begin at 1
 TITLE_LENGTH, BELOW_LENGTH = 17, 21  # characters that fit into a node
+OPERATION = Size(148, 40)  # of a sync or a merge
+NARROWER = 3  # by so many characters
 
 
 class TaskState(NamedTuple):
+    """`run`, `pattern`: of the pattern whose split added it."""
+
     id: int
     state: str
     unsatisfiable: bool
+    operation: str = ""
+    run: str = ""
+    pattern: str = ""
 
 
 class NodeTask(NamedTuple):
@@ -39,6 +49,24 @@ class NodeTask(NamedTuple):
     claimed_at: datetime | None
     ended_at: datetime | None
     agent: str | None
+    operation: str = ""
+    join: int | None = None
+    strategy: str = ""
+    timeout_s: int | None = None
+    on_timeout: str = ""
+    cancels_others: bool = False
+
+    def coordination(self, of: int) -> Coordination:
+        """How it brings the tasks that it needs together. `of`: how many they are."""
+        return Coordination(
+            self.operation,
+            self.join,
+            of,
+            self.strategy,
+            self.timeout_s,
+            self.on_timeout,
+            self.cancels_others,
+        )
 
 
 class NeedLine(NamedTuple):
@@ -57,12 +85,19 @@ class NeedLine(NamedTuple):
         return f"{self.ticket_key}.{self.parent_id}"
 
     @property
+    def condition(self) -> str:
+        """How the parent must end, if not in success."""
+        return WHEN.get(self.on_end, "")
+
+    @property
     def met(self) -> bool:
         return readiness.met(self.on_end, self.on_failure, self.parent_state)
 
 
 @dataclass(frozen=True)
 class Node:
+    """`cancels`: when it goes on, the others that it needed are cancelled."""
+
     id: int
     x: float
     y: float
@@ -72,19 +107,36 @@ class Node:
     below: str
     label: str
     state: str = ""
+    shape: str = "task"  # task, join (a task that needs only some), sync, merge
+    cancels: bool = False
+
+
+class Edge(NamedTuple):
+    """`when`: how the first task must end, if not in success."""
+
+    tone: str
+    when: str = ""
 
 
 @dataclass(frozen=True)
 class EdgeLine:
     tone: str
     path: str
+    when: str = ""
 
 
 class Graph:
     """`tasks`: by id."""
 
-    def __init__(self, tasks: Mapping[int, TaskState], needs: Sequence[NeedLine], *, unfolded: bool) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[int, TaskState],
+        needs: Sequence[NeedLine],
+        *,
+        unfolded: bool,
+    ) -> None:
         self.tasks = tasks
+        self.counts = Counter(need.child_id for need in needs)
         self.needs = [need for need in needs if need.parent_id in tasks and need.child_id in tasks]
         self.unfolded = unfolded
 
@@ -115,13 +167,13 @@ class Graph:
         return self.visible > LARGE
 
     @cached_property
-    def edges(self) -> dict[tuple[int, int], str]:
-        """Each visible edge with its tone. Edges into the fold are not shown, so the fold comes first."""
-        shown: dict[tuple[int, int], str] = {}
+    def edges(self) -> dict[tuple[int, int], Edge]:
+        """The visible edges. Edges into the fold are not shown, so the fold comes first."""
+        shown: dict[tuple[int, int], Edge] = {}
         for need in self.needs:
             if need.child_id not in self.folded:
                 edge = (FOLD if need.parent_id in self.folded else need.parent_id, need.child_id)
-                shown[edge] = self._tone(need)
+                shown[edge] = Edge(self._tone(need), need.on_end if need.on_end in WHEN else "")
         return shown
 
     @cached_property
@@ -130,14 +182,26 @@ class Graph:
             *([FOLD] if self.folded else []),
             *(pk for pk in sorted(self.tasks) if pk not in self.folded),
         ]
-        return lay_out(order, self.edges)
+        sizes: dict[Hashable, Size] = {pk: OPERATION for pk, task in self.tasks.items() if task.operation}
+        branches: dict[Hashable, Hashable] = {pk: task.run for pk, task in self.tasks.items() if task.run}
+        return lay_out(order, self.edges, sizes, branches)
 
     @cached_property
     def lines(self) -> list[EdgeLine]:
         """Red lines last, so that they are on top."""
         paths = self.drawing.paths.items()
-        lines = [EdgeLine(self.edges[edge], path) for edge, path in paths]  # type: ignore[index]
+        lines = [
+            EdgeLine(edge.tone, path, edge.when)
+            for ends, path in paths
+            for edge in [self.edges[ends]]  # type: ignore[index]
+        ]
         return sorted(lines, key=lambda line: ["", "ok", "bad"].index(line.tone))
+
+    @cached_property
+    def conditions(self) -> list[tuple[str, str]]:
+        """The kinds of edges that are not for success alone, each with its words for the legend."""
+        shown = {edge.when for edge in self.edges.values()}
+        return [(when, words) for when, words in WHEN.items() if when in shown]
 
     def fold_at(self, x: float, y: float) -> Node:
         """The node for all folded tasks."""
@@ -153,21 +217,34 @@ class Graph:
         return "ok" if need.met else "bad" if child.state in ("pending", "cancelled") else ""
 
 
-def node_of(task: NodeTask, x: float, y: float) -> Node:
+def node_of(task: NodeTask, needs: Sequence[NeedLine], x: float, y: float) -> Node:
+    """needs: all that the task needs."""
     status = status_of(task.state, unsatisfiable=task.unsatisfiable, ready=task.ready)
     tone, icon = TASK[status]
-    below = " · ".join(part for part in (str(task.id), task.agent or "", _time(task)) if part)
+    together = task.coordination(len(needs))
+    key = "" if task.operation else str(task.id)
+    about = together.brief if task.operation or together.some else ""
+    below = [part for part in (key, about, humanize.actor(task.agent or ""), _time(task)) if part]
+    narrower = NARROWER if task.operation else 0
+    label = [task.title, status, *below, together.sentence, *conditions(needs)]
     return Node(
         task.id,
         x,
         y,
         tone,
         icon,
-        cut(task.title, TITLE_LENGTH),
-        cut(below, BELOW_LENGTH),
-        f"{task.title} · {status} · {below}",
+        cut(task.title, TITLE_LENGTH - narrower),
+        cut(" · ".join(below), BELOW_LENGTH - narrower),
+        " · ".join(part for part in label if part),
         status,
+        task.operation or ("join" if together.some else "task"),
+        together.cancels,
     )
+
+
+def conditions(needs: Sequence[NeedLine]) -> list[str]:
+    """Which of the needs are not for success alone, in words."""
+    return [f"needs {need.parent_key} {need.condition}" for need in needs if need.condition]
 
 
 def _time(task: NodeTask) -> str:

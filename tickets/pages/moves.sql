@@ -2,9 +2,11 @@
 SELECT
   m.id,
   m.move,
+  m.xid,
   m.from_phase,
   m.to_phase,
   m.ground,
+  m.past_limit,
   m.reason,
   m."by",
   m.at,

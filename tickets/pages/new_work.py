@@ -10,15 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
-from agents.models import Member, Project, ProjectSpec, rights
-from agents.models.scopes import OF_ROLE, Role
+from agents.models import Project, ProjectSpec, rights
 from omoi_site import field_limits
 from omoi_site.errors import OmoiError
 from tickets.models import Ticket, TicketSpec, Workflow
 from tickets.models.ticket.fields import Priority
 from tickets.models.workflow import DEFAULT, allowed
 from tickets.models.workflow_usage import take
-from tickets.pages.workflow_views import form, version_of
+from tickets.pages.once import Made, new_token, once
+from tickets.pages.views import arrive, form
+from tickets.pages.workflow_views import version_of
 from tickets.templatetags.tickets import sentence
 
 WRITE = "tickets:write"
@@ -31,17 +32,14 @@ def new_project(request: HttpRequest) -> HttpResponse:
     typed["workflow"] = typed["workflow"] or request.GET.get("workflow", DEFAULT)
     refused = None
     if request.method == "POST":
-        spec = ProjectSpec(**{**typed, "key": typed["key"].upper()})
         try:
-            project = Project.objects.create_project(spec, by=request.user)
+            return arrive(request, *once(request, lambda: _created(typed, request.user)))
         except OmoiError as error:
             refused = error
-        else:
-            messages.success(request, f"{project.key} was created. Open its first ticket.")
-            return redirect(f"{reverse('new_ticket')}?project={project.key}")
     context = {
         "typed": typed,
         "refused": refused,
+        "token": new_token(),
         "workflows": _names(),
         "may": "admin" in rights.scopes(request.user),
         "section": "board",
@@ -64,15 +62,14 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     refused = None
     if request.method == "POST" and project:
         try:
-            ticket = Ticket.objects.open(project, _spec(typed), by=request.user)
+            return arrive(request, *once(request, lambda: _opened(project, typed, request.user)))
         except OmoiError as error:
+            error.leave_trace()
             refused = error
-        else:
-            messages.success(request, f"{ticket.key} is open.")
-            return redirect("ticket", ticket.key)
     context = {
         "typed": typed,
         "refused": refused,
+        "token": new_token(),
         "project": project,
         "projects": projects,
         "may": project in projects,
@@ -103,12 +100,18 @@ def use_workflow(request: HttpRequest, name: str) -> HttpResponse:
 
 def writable(who: Any) -> Sequence[Project]:
     """The projects in which this person may open tickets."""
-    seen = Project.objects.seen_by(who).order_by("key")
-    if WRITE in rights.scopes(who):
-        return list(seen)
-    roles = [role for role in Role if WRITE in OF_ROLE[role]]
-    mine = Member.objects.filter(user=who, role__in=roles).values("project")
-    return list(seen.filter(pk__in=mine))
+    return list(Project.objects.allowing(who, WRITE).order_by("key"))
+
+
+def _created(typed: dict[str, Any], by: Any) -> Made:
+    project = Project.objects.create_project(ProjectSpec(**{**typed, "key": typed["key"].upper()}), by=by)
+    address = f"{reverse('new_ticket')}?project={project.key}"
+    return Made(f"{project.key} was created. Open its first ticket.", address)
+
+
+def _opened(project: Project, typed: dict[str, str], by: Any) -> Made:
+    ticket = Ticket.objects.open(project, _spec(typed), by=by)
+    return Made(f"{ticket.key} is open.", reverse("ticket", args=[ticket.key]))
 
 
 def _spec(typed: dict[str, str]) -> TicketSpec:

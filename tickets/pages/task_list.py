@@ -17,6 +17,7 @@ from tickets.models.explain.ticket_explanation import own
 from tickets.models.task.readiness import READY
 from tickets.pages.actions import Action
 from tickets.pages.cause_display import with_displays
+from tickets.pages.coordination_words import Coordination
 from tickets.pages.graph import MOST, Graph, NeedLine, Node, NodeTask, TaskState, node_of
 
 ROWS = 50  # rows of a page of the list, and beside a graph: with more nodes, only the row that was asked for
@@ -28,13 +29,29 @@ ROW = sql.statement(__file__, "task_rows")
 
 @dataclass(frozen=True)
 class TaskRow:
-    """One task of the list, with its cause and its possible actions."""
+    """One task of the list as `task_rows.sql` reads it, with its cause and its possible actions.
+    branch_of: the pattern whose split added it.
+    """
 
-    task: Task
+    task: Any
     status: str
     causes: list[dict[str, Any]]
     needs: list[NeedLine]
     actions: list[Action]
+    branch_of: str = ""
+
+    @property
+    def coordination(self) -> Coordination:
+        task = self.task
+        return Coordination(
+            task.operation,
+            task.join,
+            len(self.needs),
+            task.strategy,
+            task.waits_s,
+            task.on_timeout,
+            task.others_cancelled,
+        )
 
     @property
     def unmet(self) -> list[NeedLine]:
@@ -63,7 +80,9 @@ class TaskList:
     @cached_property
     def states(self) -> dict[int, TaskState]:
         """The state of each task by id, most serious first."""
-        return {task.id: task for task in map(TaskState._make, sql.tuples(STATES, [self.ticket.pk]))}
+        return {
+            task.id: task for task in map(TaskState._make, sql.tuples(STATES, {"ticket": self.ticket.pk}))
+        }
 
     @cached_property
     def needs(self) -> list[NeedLine]:
@@ -76,6 +95,13 @@ class TaskList:
             return None
         graph = Graph(self.states, self.needs, unfolded=bool(self.query.get("done")))
         return graph if graph.needs else None
+
+    @cached_property
+    def needs_by_child(self) -> dict[int, list[NeedLine]]:
+        by_child: dict[int, list[NeedLine]] = defaultdict(list)
+        for need in self.needs:
+            by_child[need.child_id].append(need)
+        return by_child
 
     @cached_property
     def as_graph(self) -> bool:
@@ -128,16 +154,22 @@ class TaskList:
         drawn = [pk for pk in self.states if pk not in self.graph.folded]
         tasks = {task.id: task for task in map(NodeTask._make, sql.tuples(NODES, [drawn]))}
         nodes = [
-            node_of(tasks[pk], x, y) if pk in tasks else self.graph.fold_at(x, y)
+            node_of(tasks[pk], self.needs_by_child.get(pk, []), x, y)
+            if pk in tasks
+            else self.graph.fold_at(x, y)
             for pk, (x, y) in self.graph.drawing.places.items()
         ]
         return sorted(nodes, key=lambda node: (node.x, node.y))
+
+    @property
+    def cancels_others(self) -> bool:
+        """Whether a node of the graph does."""
+        return any(node.cancels for node in self.nodes)
 
     @cached_property
     def rows(self) -> list[TaskRow]:
         explained = [pk for pk in self.shown if self.states[pk].state in ("pending", "failed")]
         explanations = Task.objects.explanations(explained, page=self.ticket.key) if explained else {}
-        needs = needs_by_child(self.needs)
         return [
             TaskRow(
                 task,
@@ -145,8 +177,9 @@ class TaskList:
                 with_displays(own(explanations[pk]["causes"], besides=self.explained))
                 if pk in explanations
                 else [],
-                needs.get(pk, []),
+                self.needs_by_child.get(pk, []),
                 self.actions_of(task),
+                self.states[pk].pattern,
             )
             for pk in self.shown
             if (task := self.tasks.get(pk))
@@ -181,10 +214,3 @@ class TaskList:
         """Keys of the other tickets whose tasks a pending task waits for."""
         keys = {need.ticket_key for need in self.needs if self.states[need.child_id].state == "pending"}
         return sorted(keys - {self.ticket.key})
-
-
-def needs_by_child(needs: Sequence[NeedLine]) -> dict[int, list[NeedLine]]:
-    by_child: dict[int, list[NeedLine]] = defaultdict(list)
-    for need in needs:
-        by_child[need.child_id].append(need)
-    return by_child

@@ -11,16 +11,52 @@ SELECT
   t.unsatisfiable,
   t.not_due,
   t.held,
+  t.operation,
   t.ready_at,
   t.bumped_at,
   t.attempts,
   t.max_attempts,
+  t.rate_limits,
   t.claimed_at,
   t.ended_at,
   t.error,
   t.progress,
   t.events,
-  a.name AS agent
+  t.join_count,
+  coalesce(o.strategy, '') AS strategy,
+  o.timeout_s AS waits_s,
+  coalesce(o.on_timeout, '') AS on_timeout,
+  EXISTS (
+    SELECT
+    FROM tickets_otherscancelled x
+    WHERE x.task_id = t.id
+  ) AS others_cancelled,
+  (
+    SELECT a.name
+    FROM agents_agent a
+    WHERE a.id = coalesce(t.holder_id, t.settled_by)
+  ) AS agent,
+  -- the task that it puts right; and how often it failed validation itself, and what put it right last
+  (SELECT v.task_id FROM tickets_validation v WHERE v.fix_id = t.id) AS fixes,
+  v.failures,
+  v.last_fix
 FROM tickets_task t
-LEFT JOIN agents_agent a ON a.id = coalesce(t.holder_id, t.settled_by)
+CROSS JOIN LATERAL (
+  SELECT
+    count(*) AS failures,
+    (array_agg(v.fix_id ORDER BY v.id DESC) FILTER (WHERE v.fix_id IS NOT NULL))[1] AS last_fix
+  FROM tickets_validation v
+  WHERE v.task_id = t.id
+    AND v.counted
+) v
+LEFT JOIN LATERAL (
+  SELECT
+    d.strategy,
+    d.timeout_s,
+    d.on_timeout
+  FROM tickets_operation d
+  WHERE d.task_id = t.id
+    AND t.operation <> ''
+  LIMIT 1
+) o ON true
 WHERE t.id = ANY (%s)

@@ -13,6 +13,7 @@ from omoi_site.database import sql
 from tickets.models import Artifact, PhaseMove, Tally, Task, Ticket
 from tickets.models.ticket.acceptance import Criterion
 from tickets.models.ticket.past_phases import FOLLOW_UP
+from tickets.models.ticket.room import Limit, limits
 from tickets.pages import actions
 from tickets.pages.actions import Action
 from tickets.pages.actions.action import Permissions
@@ -20,11 +21,12 @@ from tickets.pages.approvals import Approvals
 from tickets.pages.artifact_list import OpenArtifact
 from tickets.pages.cause_display import STALLED, CauseDisplay, with_displays
 from tickets.pages.comments import Comments
+from tickets.pages.discoveries import Discoveries
 from tickets.pages.feedback import Feedback, feedback_of
 from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
-from tickets.pages.history import History
 from tickets.pages.stepper import Step, effective_phase, steps_of
 from tickets.pages.task_list import TaskList
+from tickets.pages.timeline import Timeline
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 FIXES = {"phase": "unblock", "pause": "resume", "limit": "retry-failed"}  # the action that resolves a cause
@@ -57,16 +59,15 @@ class RelatedTicket(NamedTuple):
 
 
 class TicketPage:
-    """`query` is the query of the address; see TaskList, History and Comments."""
+    """`query` is the query of the address; see TaskList, Timeline and Comments."""
 
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
         self.who = who
         self.permissions = Permissions(ticket, who)
         if ticket.asks_for_approvals:
-            _ = (
-                self.permissions.standing
-            )  # first: what changes while the rest is read is not what they decide on
+            # first: what changes while the rest is read is not what they decide on
+            _ = self.permissions.standing
         self.comments = Comments(ticket, query)
         self.query = query
 
@@ -202,6 +203,12 @@ class TicketPage:
             return f"{failed} check{' does' if failed == 1 else 's do'} not pass"
         return ""
 
+    @cached_property
+    def limit(self) -> Limit | None:
+        """How many tickets may stand in its phase, and do."""
+        found = limits(self.ticket.project_id, [self.ticket.workflow])
+        return next((each for each in found if each.phase == self.ticket.phase), None)
+
     # -- the gate and its evidence
 
     @cached_property
@@ -242,15 +249,15 @@ class TicketPage:
         """Why it came back to this phase."""
         return feedback_of(self.ticket, effective_phase(self.ticket, self.moves))
 
-    # -- tasks, history and the rest
+    # -- tasks, timeline and the rest
 
     @cached_property
     def tasks(self) -> TaskList:
         return TaskList(self.ticket, self.tally, self.query, self.explained, self.actions_of)
 
     @cached_property
-    def history(self) -> History:
-        return History(self.ticket, self.moves, self.query)
+    def timeline(self) -> Timeline:
+        return Timeline(self.ticket, self.moves, self.query)
 
     @property
     def topics(self) -> str:
@@ -261,6 +268,12 @@ class TicketPage:
     def from_the_demo(self) -> bool:
         """Whether the demo opened it, so it was not imported."""
         return self.ticket.source == "demo"
+
+    # -- what was found on the way
+
+    @cached_property
+    def discoveries(self) -> Discoveries:
+        return Discoveries(self.ticket, self.query, lambda found: self.available(actions.DISCOVERY, found))
 
     # -- related tickets
 

@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 from tickets.pages import (
     artifact_views,
     attention,
+    context_views,
     new_work,
     repositories,
     statistics,
@@ -11,6 +12,7 @@ from tickets.pages import (
     views,
     workflow_views,
 )
+from tickets.pages.patterns import views as pattern_views
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="board", query_string=True)),
@@ -26,6 +28,8 @@ urlpatterns = [
     path("new-ticket/", new_work.new_ticket, name="new_ticket"),
     path("check-workflow/", workflow_views.check_workflow, name="check_workflow"),
     path("checks/", workflow_views.checks, name="checks"),
+    path("patterns/", pattern_views.patterns, name="patterns"),
+    path("patterns/<str:name>/", pattern_views.pattern, name="pattern"),
     path("repositories/", repositories.repositories, name="repositories"),
     path("repositories/add/", repositories.add, name="add_repository"),
     path("repositories/<int:pk>/<slug:name>/", repositories.act, name="repository_act"),
@@ -36,6 +40,14 @@ urlpatterns = [
         "tickets/<str:key>/artifacts/<int:pk>/picture/", artifact_views.show_picture, name="artifact_picture"
     ),
     path("tickets/<str:key>/artifacts/<int:pk>/compare/", artifact_views.compare, name="compare_artifacts"),
+    path("tickets/<str:key>/context/", context_views.context, name="context"),
+    path("tickets/<str:key>/context/compare/", context_views.compare, name="compare_context"),
+    path("tickets/<str:key>/context/notes/<int:pk>/withdraw/", context_views.withdraw, name="withdraw_note"),
+    path(
+        "tickets/<str:key>/discoveries/<int:pk>/<slug:name>/", views.discovery_action, name="discovery_action"
+    ),
+    path("tickets/<str:key>/patterns/", pattern_views.choose, name="choose_pattern"),
+    path("tickets/<str:key>/patterns/<slug:name>/", pattern_views.apply, name="apply_pattern"),
     path("tickets/<str:key>/<slug:name>/", views.ticket_action, name="action"),
     path("tickets/<str:key>/tasks/<int:pk>/<slug:name>/", views.task_action, name="task_action"),
 ]

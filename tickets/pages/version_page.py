@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from agents.models import Project, rights
+from agents.models import Project
 from tickets.gates.check_names import capital, name_of
 from tickets.models import Ticket, Workflow
 from tickets.models.ticket.version_batch import TOGETHER, Followed, candidates
-from tickets.models.ticket.version_change import VersionChange, preview
+from tickets.models.ticket.version_change import VersionChange, previews
 
 LISTED = 50  # tickets in the list
 
@@ -78,20 +78,21 @@ class VersionPage:
 
     @cached_property
     def previews(self) -> list[Preview]:
-        return [Preview(preview(ticket, self.target), self._denied(ticket.project)) for ticket in self.chosen]
+        changes = previews(self.chosen, self.target)
+        return [Preview(change, self._denied(change.ticket.project)) for change in changes]
 
     @property
     def ready(self) -> list[Preview]:
         return [row for row in self.previews if row.ready]
 
     def _denied(self, project: Project) -> str:
-        if project.pk not in self._admin_of:
-            self._admin_of[project.pk] = "admin" in rights.scopes(self.who, project)
-        return "" if self._admin_of[project.pk] else f"You need the role of an administrator in {project}"
+        if project.pk in self._admin_of:
+            return ""
+        return f"You need the role of an administrator in {project}"
 
     @cached_property
-    def _admin_of(self) -> dict[int, bool]:
-        return {}
+    def _admin_of(self) -> set[int]:
+        return set(Project.objects.allowing(self.who, "admin").values_list("pk", flat=True))
 
     @cached_property
     def numbers(self) -> list[int]:

@@ -8,7 +8,8 @@ from django.shortcuts import render
 from omoi_site.errors import OmoiError
 from tickets.models.ticket.version_batch import TOGETHER, follow_each
 from tickets.pages.version_page import Result, VersionPage
-from tickets.pages.workflow_views import form, version_of
+from tickets.pages.views import form
+from tickets.pages.workflow_views import version_of
 
 
 @form

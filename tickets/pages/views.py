@@ -10,9 +10,11 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
@@ -71,9 +73,37 @@ def page(view: Any) -> Any:
     return require_safe(login_required(gzip_page(vary_on_headers("HX-Request", "HX-Request-Type")(private))))
 
 
+def form(view: Any) -> Any:
+    """A page with a form that is sent to its own address. NUL, which no browser sends and no database takes,
+    is refused.
+    """
+
+    @functools.wraps(view)
+    def storable(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        sent = [*request.GET.lists(), *request.POST.lists()]
+        if any("\x00" in text for _, texts in sent for text in texts):
+            raise BadRequest("a form has no NUL characters")
+        answer: HttpResponse = view(request, *args, **kwargs)
+        return answer
+
+    checked = require_http_methods(["GET", "HEAD", "POST"])(login_required(gzip_page(for_a_person(storable))))
+    return never_cache(checked)
+
+
 def is_part(request: HttpRequest) -> bool:
     """Whether the request is only for the live part."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
+
+
+def arrive(request: HttpRequest, sentence: str, address: str) -> HttpResponse:
+    """The answer to a form that did what it says: on to this address, which tells it. To a script 201, as it
+    would follow a redirect by itself and use up the sentence.
+    """
+    list(messages.get_messages(request))  # that of an answer that was lost
+    messages.success(request, sentence)
+    if "HX-Request" in request.headers:
+        return HttpResponse(status=201, headers={"Location": address})
+    return redirect(address)
 
 
 @page
@@ -158,6 +188,12 @@ def task_action(request: HttpRequest, key: str, pk: int, name: str) -> HttpRespo
     return act(request, ticket, task, find_action(actions.TASK, name))
 
 
+def discovery_action(request: HttpRequest, key: str, pk: int, name: str) -> HttpResponse:
+    ticket = get_ticket(request, key)
+    discovery = get_object_or_404(ticket.discoveries.select_related("ticket", "project"), pk=pk)
+    return act(request, ticket, discovery, find_action(actions.DISCOVERY, name))
+
+
 def find_action(kinds: Sequence[type[actions.Kind]], name: str) -> type[actions.Kind]:
     try:
         return actions.find(kinds, name)
@@ -176,20 +212,21 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     """
     refused = None
     from_attention = (request.POST or request.GET).get("back") == "attention"
-    if request.method == "POST":
+    action = kind(subject, request.user)
+    if request.method == "POST" and not action.previews(request.POST):
         try:
-            result = kind(subject, request.user).perform(request.POST)
+            result = action.perform(request.POST)
         except OmoiError as error:
             error.leave_trace()
             refused = error
         else:
             if is_part(request):
                 return HttpResponse(result, content_type="text/plain; charset=utf-8")
-            messages.success(request, result)
-            return redirect("attention") if from_attention else redirect("ticket", ticket.key)
+            back = reverse("attention") if from_attention else reverse("ticket", args=[ticket.key])
+            return arrive(request, result, back)
         ticket = get_ticket(request, ticket.key)
         subject = type(subject).objects.select_related("project").get(pk=subject.pk)
-    else:
+    elif request.method != "POST":
         try:
             expect_unmoved(ticket, request.GET.get("moves", ""))
         except Outdated as error:

@@ -20,7 +20,6 @@ from tickets.models.workflow_usage import Usage, followers, usage
 from tickets.pages.phase_drawing import PhaseDrawing, draw
 from tickets.pages.topics import of_projects
 from tickets.pages.workflow_answer import Answer, Newer, newer_than
-from tickets.workflows.fault_texts import available
 from tickets.workflows.schema import SCHEMA
 from tickets.workflows.text import DiffLine, difference
 
@@ -152,7 +151,7 @@ class WorkflowPage:
     def parts(self) -> list[tuple[str, str]]:
         """The parts that a phase may have, each with what it means."""
         parts = SCHEMA["properties"]["phases"]["items"]["properties"]
-        return [(name, part["description"]) for name, part in parts.items() if available(part)]
+        return [(name, part["description"]) for name, part in parts.items()]
 
     @property
     def checks(self) -> list[tuple[str, list[str], str]]:

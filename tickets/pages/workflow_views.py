@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
-
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.gzip import gzip_page
-from django.views.decorators.http import require_http_methods
 
 from agents.models import Event
 from omoi_site.errors import OmoiError, VersionConflict
 from tickets.gates import catalogue, plugins
 from tickets.models import Workflow
 from tickets.models.workflow_preview import preview
-from tickets.pages.views import for_a_person, is_part, page
+from tickets.pages.views import form, is_part, page
 from tickets.pages.workflow_answer import Answer
 from tickets.pages.workflow_list import WorkflowList
 from tickets.pages.workflow_page import EXAMPLE, WorkflowPage, copy_of, may_edit
@@ -41,23 +33,6 @@ def workflows(request: HttpRequest) -> HttpResponse:
 def checks(request: HttpRequest) -> HttpResponse:
     context = {"checks": catalogue.documents(), "left_out": plugins.faults, "section": "workflows"}
     return render(request, "tickets/workflows/checks.html", context)
-
-
-def form(view: Any) -> Any:
-    """A page with a form that is sent to its own address. NUL, which no browser sends and no database takes,
-    is refused.
-    """
-
-    @functools.wraps(view)
-    def storable(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        sent = [*request.GET.lists(), *request.POST.lists()]
-        if any("\x00" in text for _, texts in sent for text in texts):
-            raise BadRequest("a form has no NUL characters")
-        answer: HttpResponse = view(request, *args, **kwargs)
-        return answer
-
-    checked = require_http_methods(["GET", "HEAD", "POST"])(login_required(gzip_page(for_a_person(storable))))
-    return never_cache(checked)
 
 
 @form

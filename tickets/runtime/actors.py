@@ -31,6 +31,12 @@ def advance_tickets(ids: list[int]) -> None:
 
 
 @dramatiq.actor(broker=hints.get(), max_retries=0)
+def fill_phases(ids: list[int]) -> None:
+    """In these projects a phase that was full may have room, and tickets may wait for it."""
+    Ticket.objects.fill(sorted({*ids, *hints.take_waiting("fill_phases")}))
+
+
+@dramatiq.actor(broker=hints.get(), max_retries=0)
 def fetch_repositories(ids: list[int]) -> None:
     """These repositories are new, or did not come in the time that somebody waited."""
     patient_fetches.ask(ids)

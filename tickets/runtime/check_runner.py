@@ -12,6 +12,7 @@ from functools import partial
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 
+from omoi_site.database import sql
 from tickets.gates import evidence, registry
 from tickets.gates.work import Answer, Question, Submitted
 from tickets.models import Artifact, Blob, CheckRun, Ticket
@@ -42,8 +43,8 @@ class CheckRunner:
     def renew(self) -> None:
         """Renew the leases of the present runs, while a check may still take its time."""
         for run in list(self.runs.values()):
-            if not CheckRun.objects.renew(run) and id(run) in self.runs:
-                log.warning("%s for %s is not this worker's any more", run.name, run.ticket_id)
+            if not (run.answered_at or CheckRun.objects.renew(run) or run.answered_at):
+                log.warning("%s for %s is not this worker's any more", *_named(run))
 
     def stop(self) -> None:
         """No new run; another worker may take the present ones."""
@@ -51,7 +52,7 @@ class CheckRunner:
         _asked.set()
         for run in list(self.runs.values()):
             try:
-                CheckRun.objects.give_back(run)
+                CheckRun.objects.release(run)
             except Error as error:
                 log.warning("%s waits for the end of its lease: %s", run.name, str(error).strip())
         connection.close()
@@ -107,11 +108,19 @@ def carry_out_next(worker: str) -> bool:
 
 
 def carry_out(run: CheckRun) -> None:
-    """Answer it, without a transaction, and judge again."""
+    """Answer it and judge again; in a worker, without a transaction."""
     answer = _answer(run)
-    CheckRun.objects.answer(run, answer.reasons, answer.result)
-    log.info("%s for %s: %s", run.name, run.ticket.key, "refused" if answer.reasons else "passed")
+    if not connection.in_atomic_block:
+        close_old_connections()  # the check may have taken an hour, and the server may have ended ours
+    if not CheckRun.objects.answer(run, answer.reasons, answer.result):
+        log.warning("%s for %s was answered too late: it is not this worker's any more", *_named(run))
+        return
+    log.info("%s for %s: %s", *_named(run), "refused" if answer.reasons else "passed")
     _judge_again(run)
+
+
+def _named(run: CheckRun) -> tuple[str, str]:
+    return run.name, run.ticket.key
 
 
 def _judge_again(run: CheckRun) -> None:
@@ -123,19 +132,24 @@ def _judge_again(run: CheckRun) -> None:
         Ticket.objects.judge(pk=ticket.pk, by=run.worker)
 
 
+@sql.patiently
 def _answer(run: CheckRun) -> Answer:
-    """Always an answer, whatever the check does."""
+    """An answer, whatever the check does. Raises only what may pass: then the run is taken again when its
+    lease ends.
+    """
     ticket = Ticket.objects.select_related("project", "workflow").get(pk=run.ticket_id)
     check = registry.registered().get(run.name)
     if check is None or check.work is None:
         return _refused(run, "check_unknown", "install the check, or use a workflow version without it")
-    if run.tries > MOST_TRIES:
+    if run.tries - run.releases > MOST_TRIES:
         return _refused(run, "worker_lost", "read the logs of the workers, then run the checks again")
     if (ticket.phase, ticket.moves, CheckRun.objects.seen(ticket)) != (run.phase, run.move, run.seen):
         return _refused(run, "evidence_changed", "run the checks of the gate again")
     try:
         answer = check.work(_question(run, ticket))
     except Exception as error:
+        if sql.transient(error):
+            raise
         log.exception("a gate check failed", extra={"check": run.name})
         answer = _refused(run, "check_failed", "read the log of the worker", type(error).__name__)
     if isinstance(answer, Answer):

@@ -7,9 +7,13 @@ import time
 from dataclasses import dataclass, field
 
 from agents import profiles
+from agents.executors.activity import Activity
 from agents.executors.job import Ending, Job
 from agents.executors.stop_signal import Stop
 from tickets.models import Claim, Outcome
+from tickets.models.coordination.operation import CUSTOM_KIND
+from tickets.models.discovery import new_discovery
+from tickets.runtime import custom_merge, told_failure
 
 
 @dataclass(eq=False)
@@ -25,6 +29,7 @@ class ClaimedJob:
     started_at: float | None = None
     stop: Stop = field(default_factory=Stop)
     ending: Ending | None = None
+    activity: Activity = field(default_factory=Activity)
 
     @property
     def waiting(self) -> bool:
@@ -33,6 +38,11 @@ class ClaimedJob:
     @property
     def running(self) -> bool:
         return self.started_at is not None and self.ending is None
+
+    @property
+    def mark(self) -> str:
+        """Of its activity; empty until it has started."""
+        return self.activity.mark if self.started_at is not None else ""
 
     @functools.cached_property
     def profile(self) -> profiles.Profile:
@@ -54,14 +64,18 @@ class ClaimedJob:
         self.ending = Ending.failed(why, stopped=True)
 
     def outcome(self) -> Outcome:
+        """Raises Invalid for what it found on the way, if that is no discovery."""
         assert self.ending
+        custom = self.claim.kind == CUSTOM_KIND
+        ending = custom_merge.merged(self.ending, self.claim.profile) if custom else self.ending
+        found = self.ending.discoveries if ending.ok else ()
         return Outcome(
             self.claim.task,
             self.claim.fence,
-            "completed" if self.ending.ok else "failed",
-            result=self.ending.result or None,
-            error=self.ending.error,
-            kind=self.ending.kind,
+            "completed" if ending.ok else "failed",
+            result=ending.result or ({} if custom and ending.ok else None),
+            **({} if ending.ok else told_failure.outcome_of(ending)),
+            discoveries=[new_discovery.read(item, place) for place, item in enumerate(found)],
         )
 
     def close(self) -> None:
@@ -93,9 +107,13 @@ class ClaimedJob:
             environment={**git_identity(worker), **profile.environment, **environment(claim)},
             folders=[profile.folder],
             artifacts=profile.artifacts,
+            discoveries=profile.discoveries,
+            failure=profile.failure,
             isolation=profile.isolation,
+            checks=profile.checks,
             timeout_s=round(min(profile.timeout_s, left), 1),
             process_key=self.process_key if profile.process_key() else "",
+            activity=self.activity,
         )
 
 

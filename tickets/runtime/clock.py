@@ -15,6 +15,7 @@ from typing import Any
 from django.db import DatabaseError, InterfaceError, connection, transaction
 
 from omoi_site.database import sql
+from omoi_site.redaction import error_line
 from tickets.models import SweepRun
 from tickets.runtime.sweeps import SWEEPS, Sweep
 
@@ -90,12 +91,12 @@ class Clock:
                 SweepRun.note(errors)
 
     def _swept(self, sweep: Sweep) -> tuple[str, int]:
-        """What went wrong, and how much it did."""
+        """What went wrong, as everybody may read it, and how much it did. The log has the whole error."""
         done, wrong = 0, ""
         try:
             done = sweep.run() or 0
         except Exception as error:
-            wrong = str(error).strip() or type(error).__name__
+            wrong = error_line(error)
             if not (self.lost or self.ended):
                 log.exception("the sweep %s failed", sweep.name)
         if self.lost or self.ended:

@@ -11,4 +11,5 @@ CROSS JOIN LATERAL (
 ) r
 WHERE l.has_profile
   AND NOT l.paused
+  AND NOT {frozen}
 LIMIT 1

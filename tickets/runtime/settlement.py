@@ -11,8 +11,8 @@ from django.db import DatabaseError, OperationalError
 
 from agents.executors.job import Ending
 from agents.models import Agent
-from omoi_site.errors import OmoiError
-from tickets.models import Artifact, Claim, ClaimLost, ClaimOptions, NewArtifact, Task, Ticket
+from omoi_site.errors import Invalid, OmoiError
+from tickets.models import Artifact, Claim, ClaimLost, ClaimOptions, Discovery, NewArtifact, Task, Ticket
 from tickets.runtime.claimed_job import ClaimedJob
 
 log = logging.getLogger(__name__)
@@ -56,12 +56,27 @@ def settle(ended: Sequence[ClaimedJob], agent: Agent, following: Next) -> Settle
         if job.ending and job.ending.stopped:
             settled.jobs.append((job, _give_back(job, agent)))
         else:
+            _check_discoveries(job, agent)
             _submit_files(job, agent)
     finished = [job for job in ended if job.ending and not job.ending.stopped]
     if finished:
         lost, settled.claims = _settle_finished(finished, agent, following)
         settled.jobs += [(job, "lost" if job.claim.task in lost else "settled") for job in finished]
     return settled
+
+
+def _check_discoveries(job: ClaimedJob, agent: Agent) -> None:
+    """If what a job found on the way cannot be recorded, that job has failed; others are settled with it."""
+    assert job.ending
+    if not job.ending.discoveries:
+        return
+    try:
+        Discovery.objects.found_by(job.outcome(), by=agent)
+    except Invalid as fault:
+        job.ending.close()
+        first = fault.more["errors"][0]
+        why = f"what it found cannot be recorded: {first['field']}: {first['message']}"
+        job.ending = Ending.failed(why, kind="validation", **job.ending.result)
 
 
 def _submit_files(job: ClaimedJob, agent: Agent) -> None:

@@ -16,10 +16,19 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import Blob, LatestGrant, Repository, Task
 from tickets.models.claim.lease import BATCH, LOOKS
+from tickets.models.claim.profile_pools import follow_profiles
+from tickets.models.claim.quota import follow_pools
+from tickets.models.coordination.others import BATCH as OTHERS
+from tickets.models.coordination.timeouts import BATCH as SYNCS
+from tickets.models.explain.sql_fragments import CLOCK_RUNS
+from tickets.models.explain.stored_waits import EVERY_S
+from tickets.models.freeze.frozen import frozen
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
 from tickets.models.ticket.automation import MOST
 from tickets.runtime.advance_sweep import AdvanceSweep
+from tickets.runtime.estimate_sweep import DeadlineSweep, EstimateSweep
+from tickets.runtime.wait_sweep import Follow, Recheck
 from tickets.runtime.walk import Walk
 
 SILENT_S = 15.0
@@ -38,7 +47,16 @@ class Sweep:
     busy_s: float | None = None
 
 
-FIRST_READY_LANE = sql.statement(__file__, "first_ready_lane", ready=READY)
+FIRST_READY_LANE = sql.statement(__file__, "first_ready_lane", ready=READY, frozen=frozen("l.project_id"))
+
+
+CLOCK_AGE = f"""
+SELECT
+  extract(epoch FROM clock_timestamp() - s.at)::float8 AS age,
+  {CLOCK_RUNS} AS runs
+FROM tickets_sweeprun s
+WHERE s.name = '{CLOCK}'
+"""
 
 
 def over(model: Any, size: int, verb: Callable[[int, int], int]) -> Callable[[], int]:
@@ -55,15 +73,22 @@ def ring_for_work() -> None:
 
 SWEEPS = [
     Sweep("lapse", 5, lambda: Task.objects.lapse()),
+    Sweep("stall", 5, lambda: Task.objects.stall()),
     Sweep("look_later", 5, lambda: Task.objects.look_later(), batch=LOOKS),
     Sweep("time_out", 5, lambda: Task.objects.time_out()),
+    Sweep("time_out_syncs", 5, lambda: Task.objects.time_out_syncs(), batch=SYNCS),
+    Sweep("cancel_others", 5, lambda: Task.objects.cancel_others(), batch=OTHERS),
     Sweep("wake", 1, lambda: Task.objects.wake()),
+    Sweep("follow_pools", 1, follow_pools, batch=None),
+    Sweep("follow_profiles", 5, follow_profiles),
     Sweep("promote", 1, lambda: Task.objects.promote()),
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
     Sweep("follow_claims", 1, lambda: Task.objects.follow_claims(), batch=None, busy_s=0.1),
     Sweep("reset_floors", 60, lambda: Task.objects.reset_floors(), batch=None),
     Sweep("recheck_grants", 60, lambda: LatestGrant.objects.recheck(), batch=None),
     Sweep("advance_tickets", 5, AdvanceSweep(5_000), batch=MOST),
+    Sweep("store_estimates", 5, EstimateSweep(), batch=1),  # a turn may end before its batch
+    Sweep("expect_late", 10, DeadlineSweep(), batch=None),
     Sweep("ring_for_work", 10, ring_for_work, batch=None),
     Sweep(
         "recheck_needs",
@@ -77,6 +102,8 @@ SWEEPS = [
         over(Task, 20_000, lambda after, upto: Task.objects.recheck_held(after, upto)),
         batch=None,
     ),
+    Sweep("store_waits", EVERY_S, Follow(), batch=1),
+    Sweep("recheck_waits", EVERY_S, Recheck(), batch=1),
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
     Sweep("remove_files", 600, lambda: Blob.objects.remove_unnamed(1_000), batch=1_000),
@@ -85,21 +112,28 @@ SWEEPS = [
 ]
 
 
+# The sweeps that keep failing: once is no news.
+FAILING = sql.statement(
+    __file__,
+    "failing_sweeps",
+    names=", ".join(f"'{sweep.name}'" for sweep in SWEEPS),
+    late_s=", ".join(str(3 * sweep.every_s + SILENT_S) for sweep in SWEEPS),
+).rstrip()
+
+
 def health() -> str:
     """Empty if a clock runs and its sweeps succeed, else a sentence that says what is wrong."""
-    rows = sql.rows(
-        "SELECT name, error, extract(epoch FROM clock_timestamp() - at)::float8 AS age FROM tickets_sweeprun"
-    )
-    runs = {row["name"]: row for row in rows}
-    if CLOCK not in runs:
+    clock = sql.one(CLOCK_AGE)
+    if clock is None:
         return "No clock has ever run, so lapsed claims are not ended. Start `python3 manage.py clock`."
-    if runs[CLOCK]["age"] > SILENT_S:
+    if not clock["runs"]:
         return (
-            f"The clock has not run for {humanize.length(runs[CLOCK]['age'])},"
+            f"The clock has not run for {humanize.length(clock['age'])},"
             " so lapsed claims are not ended. Start `python3 manage.py clock`."
         )
-    by_name = {sweep.name: sweep for sweep in SWEEPS}
-    for name, run in runs.items():
-        if name in by_name and run["error"] and run["age"] > 3 * by_name[name].every_s + SILENT_S:
-            return f"The sweep {name} has been failing for {run['age']:.0f} s: {run['error']}"
+    if failing := sql.one(f"{FAILING}\nORDER BY r.at\nLIMIT 1"):
+        return (
+            f"The sweep {failing['name']} has been failing for {humanize.length(failing['late_s'])}:"
+            f" {failing['error']}"
+        )
     return ""

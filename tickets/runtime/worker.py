@@ -221,7 +221,7 @@ class Worker:
     # -- keeping and dropping
 
     def _renew(self) -> None:
-        """Renew the leases; a job whose claim is lost stops at once."""
+        """Renew the leases, and show what gets on; a job whose claim is lost stops at once."""
         if (began := time.monotonic()) < self.renewal_due:
             return
         self.renewal_due = began + settings.WORKER_BEAT_S
@@ -234,7 +234,9 @@ class Worker:
         # one that was stopped is left out: its task may be ours again
         jobs = {job.claim.task: job for job in self.jobs if not job.stop.reason}
         kept, lost = Task.objects.renew(
-            [(job.claim.task, job.claim.fence) for job in jobs.values()], by=self.agent
+            [(job.claim.task, job.claim.fence) for job in jobs.values()],
+            by=self.agent,
+            marks=[job.mark for job in jobs.values()],
         )
         for claim in kept:
             jobs[claim["task"]].stop.until = began + settings.WORKER_LEASE_S

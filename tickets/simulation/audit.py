@@ -30,7 +30,7 @@ LEAVES = {
     "task.revoked": "pending",
     "task.retried": "pending",
 }
-BY_TIME = {"task.lapsed", "task.timed_out"}
+BY_TIME = {"task.lapsed", "task.timed_out", "task.taken_back"}
 WAITS = """
 (t.state = 'pending' AND (
   k.paused

@@ -26,4 +26,9 @@ def task_action_address(key: str, task: int, name: str) -> str:
     return reverse("task_action", args=[key, task, name])
 
 
+@functools.lru_cache(KEPT)
+def discovery_action_address(key: str, discovery: int, name: str) -> str:
+    return reverse("discovery_action", args=[key, discovery, name])
+
+
 register.simple_tag(ticket_address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -11,12 +12,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from omoi_site import humanize
+from omoi_site import field_limits, humanize
 from omoi_site.templatetags.omoi import icon, icon_markup, sprite
 from tickets.templatetags.addresses import ticket_address
+from tickets.workflows.document import Plan
 
 register = template.Library()
 
+POINT = re.compile(r"^- ([A-Z][A-Z0-9_]*)\b", re.MULTILINE)  # of a summary of context
 TASK = {
     "done": ("ok", "circle-check"),
     "running": ("running", "loader-circle"),
@@ -27,15 +30,6 @@ TASK = {
     "cancelled": ("neutral", "ban"),
 }
 PRIORITIES = {"critical": "zap", "high": "signal-high", "medium": "signal-medium"}
-MOVES = {
-    "back": "warn",
-    "blocked": "warn",
-    "unblocked": "info",
-    "cancelled": "neutral",
-    "reopened": "info",
-    "forced": "bad",
-    "imported": "neutral",
-}
 
 
 @register.simple_tag
@@ -77,11 +71,6 @@ def progress_bar(tally: Any) -> SafeString:
     bars = "".join(f'<i class="{tone}" style="flex:{count}"></i>' for tone, count in parts if count)
     # only numbers and words of ours, so there is nothing to escape
     return SafeString(f'<div class="progress-bar" role="img" aria-label="{tally.as_text}">{bars}</div>')
-
-
-@register.simple_tag
-def move_tone(ground: str) -> str:
-    return MOVES.get(ground, "ok")
 
 
 @register.simple_tag(takes_context=True)
@@ -150,3 +139,12 @@ def sentence(text: str) -> str:
     if text.endswith(("?", "!")):
         return f"{text[:1].upper()}{text[1:]}"
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+@register.filter
+def phases_in_words(summary: str, plan: Plan) -> str:
+    """A summary of a ticket's context for people: the phase at the beginning of each point in words."""
+    return POINT.sub(
+        lambda found: f"- {humanize.phase(found[1])}" if found[1] in plan else found[0],
+        field_limits.visible(summary),
+    )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from omoi_site.errors import Invalid, in_words
 from tickets.workflows import omoios, plain_yaml
+from tickets.workflows.discovery_types import normal
 from tickets.workflows.fault_texts import visible
 from tickets.workflows.faults import COUNTED, Fault, faults_of, repeated, seeds_of
 from tickets.workflows.schema import BLOCKED as BLOCKED
@@ -44,6 +46,9 @@ class Phase:
     blocked_to: tuple[str, ...] | None = None
     effects: tuple[dict[str, Any], ...] = ()
     approvals: dict[str, Any] | None = None
+    fix: dict[str, Any] | None = None
+    stall_after_s: int | None = None
+    wip: dict[str, Any] | None = None
 
     @property
     def terminal(self) -> bool:
@@ -94,6 +99,11 @@ class Plan:
         """Whether entering some phase tells somebody."""
         return any(phase.effects for phase in self.phases)
 
+    @cached_property
+    def discoveries(self) -> dict[str, dict[str, Any]]:
+        """What becomes of discoveries, by their type in the spelling that is stored."""
+        return {normal(kind): rule for kind, rule in self.document.get("discoveries", {}).items()}
+
     def first_tasks(self, name: str) -> tuple[dict[str, Any], ...]:
         """The tasks with which a phase begins. Documents of earlier versions may name some for a last phase,
         where no task can be done.
@@ -103,6 +113,11 @@ class Plan:
     def enters_with_more(self, name: str) -> bool:
         """Whether entering a phase adds tasks or tells somebody."""
         return bool(self.first_tasks(name) or self[name].effects)
+
+    @cached_property
+    def holds(self) -> frozenset[str]:
+        """The phases whose work waits while some other phase is full."""
+        return frozenset(held for phase in self.phases for held in (phase.wip or {}).get("holds", ()))
 
     def up_to(self, name: str) -> tuple[str, ...]:
         """This phase and the earlier ones."""
@@ -135,6 +150,7 @@ class Plan:
         return {phase, after} if after else {phase}
 
 
+Wrong = TypeVar("Wrong", bound=Invalid)
 Source = str | bytes | Path | dict[str, Any]
 
 
@@ -148,7 +164,7 @@ def read(source: Source) -> Plan:
         parsed = plain_yaml.parse(source) if isinstance(source, (str, bytes)) else None
         plain_yaml.expect_few_values(source)
     except plain_yaml.Unreadable as error:
-        raise InvalidWorkflow(errors=[_error("", str(error), error.line)]) from error
+        raise InvalidWorkflow(errors=[_error(InvalidWorkflow.code, "", str(error), error.line)]) from error
     document: Any = parsed.document if parsed else source
     if parsed and document is None:
         raise refusal([Fault((), "the document is empty: write `name` and `phases`")])
@@ -157,7 +173,7 @@ def read(source: Source) -> Plan:
     faults = [repeated(document, *found) for found in twice]
     faults += foreign.faults if foreign else faults_of(document)
     if faults:
-        raise _refusal(faults, parsed)
+        raise refuse(faults, parsed, InvalidWorkflow)
     if foreign:
         return replace(plan(foreign.document), left_out=foreign.left_out)
     return replace(plan(document), text=parsed.text if parsed else "")
@@ -165,15 +181,19 @@ def read(source: Source) -> Plan:
 
 def refusal(faults: Sequence[Fault], source: Source = "") -> InvalidWorkflow:
     """The error for these faults, in the order of lines if the source is a text that `read` accepts."""
-    return _refusal(faults, plain_yaml.parse(source) if source and isinstance(source, (str, bytes)) else None)
+    parsed = plain_yaml.parse(source) if source and isinstance(source, (str, bytes)) else None
+    return refuse(faults, parsed, InvalidWorkflow)
 
 
-def _refusal(faults: Sequence[Fault], parsed: plain_yaml.Parsed | None) -> InvalidWorkflow:
+def refuse(faults: Sequence[Fault], parsed: plain_yaml.Parsed | None, kind: type[Wrong]) -> Wrong:
+    """The error of this kind, in the order of lines if the document was read from a text."""
     if parsed is None:
-        return InvalidWorkflow(errors=[_error(fault.field, fault.message) for fault in faults])
+        return kind(errors=[_error(kind.code, fault.field, fault.message) for fault in faults])
     placed = sorted((parsed.line_of(fault.at), order, fault) for order, fault in enumerate(faults))
-    errors = [_error(fault.field, f"line {line}: {fault.message}", line) for line, _, fault in placed]
-    return InvalidWorkflow(in_words([{**error, "field": ""} for error in errors], 0), errors=errors)
+    errors = [
+        _error(kind.code, fault.field, f"line {line}: {fault.message}", line) for line, _, fault in placed
+    ]
+    return kind(in_words([{**error, "field": ""} for error in errors], 0), errors=errors)
 
 
 def plan(document: dict[str, Any]) -> Plan:
@@ -192,6 +212,9 @@ def plan(document: dict[str, Any]) -> Plan:
             tuple(phase["blocked_to"]) if "blocked_to" in phase else None,
             tuple(phase.get("effects", ())),
             phase.get("approvals"),
+            phase.get("fix"),
+            phase.get("stall_after_s"),
+            phase.get("wip"),
         )
         for place, phase in enumerate(document["phases"])
     )
@@ -205,13 +228,17 @@ def _gate(phase: dict[str, Any]) -> tuple[dict[str, Any], ...]:
 
 
 def seeds(document: dict[str, Any]) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Each task that the document adds to a phase, with its path."""
+    """Each task that the document adds, with its path."""
     for place, phase in enumerate(document["phases"]):
         for path, tasks in seeds_of(phase):
             for number, seed in enumerate(tasks):
                 yield ("phases", place, *path, number), seed
+        if "fix" in phase:
+            yield ("phases", place, "fix"), phase["fix"]
+    for kind, rule in document.get("discoveries", {}).items():
+        yield ("discoveries", kind), rule
 
 
-def _error(field: str, message: str, line: int = 0) -> dict[str, Any]:
-    error = {"field": visible(field), "code": "invalid_workflow", "message": visible(message)}
+def _error(code: str, field: str, message: str, line: int = 0) -> dict[str, Any]:
+    error = {"field": visible(field), "code": code, "message": visible(message)}
     return {**error, "line": line} if line else error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
-from os.path import commonprefix
 from typing import Any
 
 from omoi_site.field_limits import shown_fault
@@ -26,7 +25,9 @@ ARTICLES = {list: "a list", dict: "a mapping", str: "a text", bool: "true or fal
 PATTERNS = {
     r"^[a-z][a-z0-9_]{0,62}$": "small letters, digits and _, first a letter, such as software_delivery",
     r"^[A-Z][A-Z0-9_]{0,59}$": "capital letters, digits and _, first a letter, such as IN_REVIEW",
+    r"^[A-Za-z][A-Za-z0-9_-]{0,59}$": "letters, digits, _ and -, first a letter, such as code_review",
     r"^[a-z][a-z0-9_]{0,99}$": "small letters, digits and _, first a letter, such as test_results",
+    r"^[a-z][a-z0-9_]{0,59}$": "small letters, digits and _, first a letter, such as security_issue",
 }
 PARTS = {"phases": "phase", "tasks": "task", "gate": "check", "effects": "effect"}
 
@@ -58,14 +59,14 @@ def sentence(error: Any, document: Any, path: Sequence[Any]) -> str:
         case "type":
             plain = wanted == "string" and isinstance(value, bool | int | float | None)
             hint = "; write it in quotes" if plain else ""
-            return f"{where} must be {TYPES.get(wanted, wanted)}, but is {_quoted(value)}{hint}"
+            types = [wanted] if isinstance(wanted, str) else wanted
+            kinds = " or ".join(TYPES.get(kind, kind) for kind in types)
+            return f"{where} must be {kinds}, but is {_quoted(value)}{hint}"
         case "pattern":
             return f"{where} is {_quoted(value)}; it must be {PATTERNS.get(wanted, f'like {wanted}')}"
         case "enum":
             hint = did_you_mean(str(value), map(str, wanted))
             return f"{where} is {_quoted(value)}; it must be one of {', '.join(map(str, wanted))}{hint}"
-        case "not" if wanted == {}:
-            return f"{where} is not available yet"
         case "not":
             return f"{where} is {_quoted(value)}, which every workflow has anyway; remove it"
         case "minItems" | "minLength":
@@ -91,7 +92,7 @@ def unknown_key(key: str, properties: Mapping[str, Any], where: str) -> str:
     """The sentence for a key that is not one of these properties of the schema."""
     if key in LATER:
         return f"`{key}` of {where} is not available yet"
-    allowed = sorted(name for name, schema in properties.items() if available(schema))
+    allowed = sorted(properties)
     hint = did_you_mean(key, allowed) or f"; allowed: {_listed(allowed) or 'nothing'}"
     return f"{where} has `{key}`, which is not allowed there{hint}"
 
@@ -131,8 +132,13 @@ def visible(text: str) -> str:
 
 def _shared_ends(one: str, other: str) -> int:
     """How many letters both begin with, and how many both end with."""
-    before = len(commonprefix((one, other)))  # noqa: RUF071  # of letters, not of folders
-    return before + len(commonprefix((one[before:][::-1], other[before:][::-1])))  # noqa: RUF071
+    least = min(len(one), len(other))
+    before = after = 0
+    while before < least and one[before] == other[before]:
+        before += 1
+    while after < least - before and one[-1 - after] == other[-1 - after]:
+        after += 1
+    return before + after
 
 
 def _inside(node: Any, step: Any) -> Any:
@@ -140,11 +146,6 @@ def _inside(node: Any, step: Any) -> Any:
         return node[step]
     except (LookupError, TypeError):
         return None
-
-
-def available(schema: Mapping[str, Any]) -> bool:
-    """Whether a document may have this part today."""
-    return {} not in (schema.get("not"), schema.get("items", {}).get("not"))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import jsonschema
 
 from omoi_site import field_limits
 from tickets.gates import registry
-from tickets.workflows import reach
+from tickets.workflows import discovery_faults, reach, wip_faults
 from tickets.workflows.fault_texts import did_you_mean, later_effect, place, sentence, unknown_key
 from tickets.workflows.schema import LATER, SCHEMA
 
@@ -39,10 +39,10 @@ class Fault(NamedTuple):
 def faults_of(document: Any) -> list[Fault]:
     """All faults of a document, without duplicates."""
     errors = list(islice(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document), COUNTED))
-    faults = list(islice((fault for error in errors for fault in _of_shape(error, document)), COUNTED))
+    faults = list(islice((fault for error in errors for fault in of_shape(error, document)), COUNTED))
     faults.sort(key=lambda fault: list(map(str, fault.path)))
     if not any(error.validator == "maxItems" for error in errors):
-        faults.extend(islice(_unseen(document, document), COUNTED))
+        faults.extend(islice(unseen(document, document), COUNTED))
         if len(errors) < COUNTED:
             faults.extend(islice(_of_sense(_without_wrong_types(document, errors)), COUNTED))
     return list(dict.fromkeys(faults))
@@ -54,7 +54,7 @@ def repeated(document: Any, path: Path, key: str, lines: Sequence[int]) -> Fault
     return Fault(path, f"{place(document, path)} has `{key}` more than once, in lines {there}", (key,))
 
 
-def _of_shape(error: jsonschema.ValidationError, document: Any, above: Path = ()) -> Iterator[Fault]:
+def of_shape(error: jsonschema.ValidationError, document: Any, above: Path = ()) -> Iterator[Fault]:
     path = (*above, *error.absolute_path)
     if "effects" in path[-2:-1] and (later := later_effect(error.instance)):
         yield Fault(path, f"{place(document, path)} ({later}) is not available yet")
@@ -67,7 +67,7 @@ def _of_shape(error: jsonschema.ValidationError, document: Any, above: Path = ()
         yield Fault(path, sentence(error, document, path))
 
 
-def _unseen(part: Any, document: Any, path: Path = ()) -> Iterator[Fault]:
+def unseen(part: Any, document: Any, path: Path = ()) -> Iterator[Fault]:
     """Names with invisible characters: they look like another name, but are not equal to it."""
     match part:
         case dict():
@@ -75,10 +75,12 @@ def _unseen(part: Any, document: Any, path: Path = ()) -> Iterator[Fault]:
                 if wrong := field_limits.shown_fault(key):
                     yield Fault(path, f"`{key}` of {place(document, path)}: {wrong}", (key,))
                 elif key not in FREE_TEXTS:
-                    yield from _unseen(value, document, (*path, key))
+                    yield from unseen(value, document, (*path, key))
+                elif key == "title" and isinstance(value, str) and (wrong := field_limits.blank_fault(value)):
+                    yield Fault((*path, key), f"{place(document, (*path, key))}: {wrong}")
         case list():
             for index, value in enumerate(part):
-                yield from _unseen(value, document, (*path, index))
+                yield from unseen(value, document, (*path, index))
         case str() if wrong := field_limits.shown_fault(part):
             yield Fault(path, f"{place(document, path)}: {wrong}")
 
@@ -124,6 +126,8 @@ def _of_sense(document: dict[str, Any]) -> Iterator[Fault]:
         yield Fault(("start",), f"`start` is {start}, which is not a phase{did_you_mean(start, known)}")
     for path, message in reach.faults(phases, start):
         yield Fault(("phases", *path), message)
+    for path, message in discovery_faults.faults(document, phases):
+        yield Fault(path, message)
 
 
 def _of_phase(
@@ -160,6 +164,11 @@ def _of_phase(
         )
     for message, *inner in _of_failure(phase, called, [name for name in earlier if name]):
         yield ("on_failure", message, *inner)
+    for message, *inner in wip_faults.faults(phase, called, earlier, known):
+        yield ("wip", message, *inner)
+    by_name = {other["name"]: other for _, other in phases if other.get("name")}
+    if name and by_name[name] is phase and (circle := wip_faults.circle(phase, called, by_name)):
+        yield "on_failure", circle, "send_back"
     if None in phase.get("to", [None]):
         return  # where the phase leads is not known
     if phase.get("automatic") in ("on_claim", "on_completion") and not onward:
@@ -192,7 +201,7 @@ def _of_check(entry: dict[str, Any], path: Path, document: Any) -> Iterator[Faul
         yield Fault(path, f"{place(document, path)} is {name}; write `{name}` as a key of the phase instead")
         return
     for error in check.errors({key: value for key, value in entry.items() if key != "check"}):
-        for fault in _of_shape(error, document, path):
+        for fault in of_shape(error, document, path):
             yield Fault(path, f"{fault.message} (check {name})", fault.at[len(path) :])
 
 

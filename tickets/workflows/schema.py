@@ -8,17 +8,15 @@ from typing import Any
 from tickets.gates import registry
 from tickets.gates.checks import approvals
 from tickets.workflows.blocked_class import BlockedClass
-from tickets.workflows.task_schema import TASKS
+from tickets.workflows.discovery_schema import DISCOVERIES, FIX
+from tickets.workflows.task_schema import STALL_AFTER_S, TASKS
+from tickets.workflows.wip_schema import WIP
 
 BLOCKED, CANCELLED = "BLOCKED", "CANCELLED"  # every workflow has these, so no document names them
 NAME = r"^[a-z][a-z0-9_]{0,62}$"
 PHASE = r"^[A-Z][A-Z0-9_]{0,59}$"
 # Effects and checks that documents may name one day; today they are refused as not available yet.
 LATER = frozenset({"land", "open_pull_request", "no_unread_blocking_message"})
-
-
-def _later(what: str, **how: Any) -> dict[str, Any]:
-    return {"not": {}, "description": f"Not available yet: {what}", **how}
 
 
 PHASE_NAMES: dict[str, Any] = {
@@ -142,6 +140,7 @@ PHASE_ENTRY: dict[str, Any] = {
         "gate": GATE,
         "on_failure": ON_FAILURE,
         "approvals": APPROVALS,
+        "fix": FIX,
         "effects": {
             "type": "array",
             "maxItems": 10,
@@ -149,8 +148,12 @@ PHASE_ENTRY: dict[str, Any] = {
             "title": "Effects",
             "description": "What happens when a ticket enters the phase.",
         },
-        "wip": _later("how many tickets may be in the phase at once."),
-        "stall_after_s": _later("the seconds after which a ticket that does not move is reported."),
+        "wip": WIP,
+        "stall_after_s": {
+            **STALL_AFTER_S,
+            "description": "The seconds without progress after which a claim of this phase is stalled; 0: "
+            "never. A task can say its own. Without it, what the project says counts.",
+        },
     },
 }
 SCHEMA: dict[str, Any] = {
@@ -182,6 +185,7 @@ SCHEMA: dict[str, Any] = {
             "title": "Phases",
             "description": "The phases in order: a move to a later one goes on, to an earlier one goes back.",
         },
+        "discoveries": DISCOVERIES,
     },
 }
 

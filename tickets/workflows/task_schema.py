@@ -11,6 +11,12 @@ CAPABILITY = {
     "title": "Capability",
     "description": "A skill that an agent must have, such as python.",
 }
+STALL_AFTER_S: dict[str, Any] = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 30 * 86400,
+    "title": "Stalled after",
+}
 TASK: dict[str, Any] = {
     "type": "object",
     "title": "Task",
@@ -87,6 +93,11 @@ TASK: dict[str, Any] = {
             "maximum": 30 * 86400,
             "title": "Timeout",
             "description": "The seconds that one attempt may take.",
+        },
+        "stall_after_s": {
+            **STALL_AFTER_S,
+            "description": "The seconds without progress after which a claim of it is stalled; 0: never. "
+            "Without it, what the phase or the project says counts.",
         },
         "max_attempts": {
             "type": "integer",

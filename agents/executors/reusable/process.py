@@ -104,7 +104,7 @@ class ReusableProcess:
             call = self.waiting[0]
             if self.sent and not self.answered:
                 return  # it is still starting
-            if self.sent and (call.job.artifacts or self.sent[-1].job.artifacts):
+            if self.sent and (call.job.leaves_files or self.sent[-1].job.leaves_files):
                 return  # its files are copied before the next job empties the folder
             self.number += 1
             call.number = self.number
@@ -145,7 +145,7 @@ class ReusableProcess:
     def _begin(self) -> None:
         """The first that was sent is the one it carries out now."""
         call = self.sent[0]
-        call.turn = Turn(call.job.isolation.limits, call.job.timeout_s, call.stop)
+        call.turn = Turn(call.job.isolation.limits, call.job.timeout_s, call.stop, call.job.activity)
         os.pwrite(self.numbers.fileno(), struct.pack("<Q", call.number), 0)
 
     def _look(self) -> None:
@@ -197,6 +197,8 @@ class ReusableProcess:
     def _read_messages(self) -> None:
         try:
             self.process.read_messages()
+            if self.sent:
+                self.sent[0].turn.activity.files = self.process.files
         except OSError as error:
             self.exhausted = True
             self.process.ended = {"ended": 1}
@@ -219,9 +221,15 @@ class ReusableProcess:
             self._begin()
         while self.sent:
             turn = self.sent[0].turn
-            turn.output.take(self.answers.rest())
+            turn.take(self.answers.rest())
             ran = turn.ran(self.process.ended, self.process.fault)
-            self._end_first(self.last or (ended(ran) if ran.cut or ran.code else ended(ran, value=None)))
+            self._end_first(self.last or self._last_ending(ran))
+
+    def _last_ending(self, ran: Ran) -> Ending:
+        """Of the job that it carried out when it ended without an answer."""
+        if ran.code and not ran.cut:
+            return with_files(ended(ran), self.sent[0].job, self.folder)
+        return ended(ran) if ran.cut else ended(ran, value=None)
 
     # -- answers
 
@@ -230,7 +238,7 @@ class ReusableProcess:
             if isinstance(found, Answer):
                 self._answer(found)
             elif self.sent:
-                self.sent[0].turn.output.take(found)
+                self.sent[0].turn.take(found)
 
     def _answer(self, answer: Answer) -> None:
         remains = answer.remains

@@ -34,8 +34,9 @@ def supervise(fds: list[int]) -> int:
     so on, and what we keep open until it has ended: of a reusable process the last is a file with the number
     of the job it carries out.
 
-    Says `started` on the socket or an `error`, and in the end `ended`: the code as subprocess has it, and
-    the limit that was exceeded. Reads END (ask it first) or KILL; the end of the socket means END.
+    Says `started` on the socket or an `error`, `files` when it has written to any, and in the end `ended`:
+    the code as subprocess has it, and the limit that was exceeded. Reads END (ask it first) or KILL; the end
+    of the socket means END.
     """
     specification, stdin, stdout, channel, *inherited = fds
     with os.fdopen(specification) as file:
@@ -101,6 +102,8 @@ class Supervisor:
                     listening = [ended]
             if exceeded := watch.exceeded():
                 return exceeded
+            if writes := watch.new_writes():
+                say(self.channel, files=writes)
 
     def number(self) -> bytes:
         """Of the job that a reusable process carries out now."""

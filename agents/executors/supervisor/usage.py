@@ -1,4 +1,5 @@
-"""What a job and its descendants use: processes, memory, CPU time and room on the disk."""
+"""What a job and its descendants use: processes, memory, CPU time and room on the disk; and which files they
+write."""
 
 from __future__ import annotations
 
@@ -9,12 +10,13 @@ import resource
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from agents.executors.supervisor import linux
 
 FIRST_S, CALM_S, CLOSE_S = 0.03, 0.1, 0.02  # until the next look: at first; far from a limit; close to one
 DISK_S = 0.3  # between two looks at the files
+WRITES_S = 1.0  # between two looks at what was written
 ENTRIES = 500  # looked at in a row: then it is time for the processes again
 TOO_MUCH = 1 << 62  # bytes: more than any limit
 COUNT_S = 2.0  # in which a folder with closed parts must have been counted
@@ -35,9 +37,12 @@ class Watch:
         self.leader, self.limits, self.folder, self.number = leader, limits, folder, number
         self.watched, self.cpu_before = number(), 0.0
         self.due = time.monotonic() + FIRST_S
-        self.files: Iterator[int] = iter(())
+        self.files: Iterator[tuple[int, int]] = iter(())
         self.files_due = self.due
-        self.bytes_so_far = 0
+        self.bytes_so_far, self.times_so_far = 0, 0
+        self.seen = ""  # of all files, at the last look
+        self.writes_due = self.due + WRITES_S
+        self.writes = ""
 
     def exceeded(self) -> str:
         """The name of a limit that was exceeded; empty when none was, or when it is not yet time to look."""
@@ -58,15 +63,27 @@ class Watch:
     def disk(self, pids: list[int]) -> int:
         """What it keeps in files, looked at in pieces: the sum so far, which only grows until a new look."""
         for _ in range(ENTRIES):
-            size = next(self.files, None)
-            if size is None:
+            found = next(self.files, None)
+            if found is None:
                 if time.monotonic() >= self.files_due:
                     self.files_due = time.monotonic() + DISK_S
-                    self.files = sizes(self.folder, pids)
-                    self.bytes_so_far = 0
+                    self.files = files(self.folder, pids)
+                    self.seen = f"{self.bytes_so_far},{self.times_so_far}"
+                    self.bytes_so_far, self.times_so_far = 0, 0
                 break
-            self.bytes_so_far += size
+            self.bytes_so_far += found[0]
+            self.times_so_far += found[1]
         return self.bytes_so_far
+
+    def new_writes(self) -> str:
+        """Another word whenever its files have changed or it has written to others; empty when nothing is
+        new, or when it is not yet time to look.
+        """
+        if time.monotonic() < self.writes_due:
+            return ""
+        self.writes_due = time.monotonic() + WRITES_S
+        before, self.writes = self.writes, f"{self.seen},{written(linux.descendants(os.getpid()))}"
+        return self.writes if self.writes != before else ""
 
 
 def processes_use(pids: list[int]) -> dict[str, float]:
@@ -91,28 +108,39 @@ def proportional(pids: list[int]) -> int:
     return total
 
 
-def sizes(folder: str, pids: list[int]) -> Iterator[int]:
-    """The bytes of each file in `folder`, and of each that is open there and has no name any more."""
+def written(pids: Iterable[int]) -> int:
+    """Bytes that these processes and their children have written to files of a disk, wherever those are."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/io") as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("write_bytes:"))
+    return total
+
+
+def files(folder: str, pids: list[int]) -> Iterator[tuple[int, int]]:
+    """The bytes of each file in `folder`, and of each that is open there and has no name any more; and when
+    it was changed last.
+    """
     folders, seen = [folder], 0
     while folders:
         try:
             entries = os.scandir(folders.pop())
         except PermissionError:
-            yield size_of_closed(folder) - seen
+            yield size_of_closed(folder) - seen, 0
             break
         except OSError as error:
-            yield unseen(error)
+            yield unseen(error), 0
             continue
         with contextlib.suppress(OSError), entries:
             for entry in entries:
                 try:
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(entry.path)
-                    size = entry.stat(follow_symlinks=False).st_blocks * 512
+                    found = of_file(entry.stat(follow_symlinks=False))
                 except OSError as error:
-                    size = unseen(error)
-                seen += size
-                yield size
+                    found = unseen(error), 0
+                seen += found[0]
+                yield found
     unnamed: set[tuple[int, int]] = set()
     for pid in pids:
         with contextlib.suppress(OSError):
@@ -122,7 +150,11 @@ def sizes(folder: str, pids: list[int]) -> Iterator[int]:
                     key = (file.st_dev, file.st_ino)
                     if stat.S_ISREG(file.st_mode) and file.st_nlink == 0 and key not in unnamed:
                         unnamed.add(key)
-                        yield file.st_blocks * 512
+                        yield of_file(file)
+
+
+def of_file(status: os.stat_result) -> tuple[int, int]:
+    return status.st_blocks * 512, status.st_mtime_ns
 
 
 def size_of_closed(folder: str) -> int:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import DataError
 from django.db.backends.postgresql import base, features, operations
 from psycopg.pq import TransactionStatus
 
@@ -28,6 +29,10 @@ PLANS = (
     " set_config('jit', 'off', false)"
 )
 PARAMETERS = 2**16 - 1  # the limit per statement in PostgreSQL's protocol
+# The statement of a process that was killed ends within a second, with the locks that it holds or waits for.
+# Otherwise the server finds out only when it has a result to send: who asks again meanwhile, with the same
+# Idempotency-Key or under the name of a worker that died, is kept waiting or turned away.
+WATCH_CLIENT = "set_config('client_connection_check_interval', '1s', false)"
 AS_USUAL, ONCE = b"auto", b"force_generic_plan"  # values of plan_cache_mode
 
 
@@ -46,6 +51,8 @@ class DatabaseOperations(operations.DatabaseOperations):
 class DatabaseWrapper(base.DatabaseWrapper):
     features_class = DatabaseFeatures
     ops_class = DatabaseOperations
+    # A server on Windows, for one, cannot, and refuses the setting: so each process asks once.
+    watches_client = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -109,6 +116,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self) -> None:
         super().init_connection_state()
         with self.cursor() as cursor:
+            if DatabaseWrapper.watches_client:
+                try:
+                    cursor.execute(f"{PLANS}, {WATCH_CLIENT}")
+                    return
+                except DataError:
+                    DatabaseWrapper.watches_client = False
             cursor.execute(PLANS)
 
     def _commit(self) -> None:

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--full", action="store_true", help="also run long campaigns, browser matrices and slow checks"
+            "--full", action="store_true", help="also run campaigns, matrices and most tests of processes"
         )
         parser.add_argument("pytest", nargs="*", help="for example: tests/tickets -k claim -x")
 

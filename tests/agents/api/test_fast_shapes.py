@@ -46,7 +46,7 @@ GOOD = {
         "wait_s": 1,
     },
     CompletionIn: {"fence": 1, "result": {"a": [1.5]}, "commit": "abc"},
-    FailureIn: {"fence": 1, "error": "broken", "kind": "permanent"},
+    FailureIn: {"fence": 1, "error": "broken", "kind": "rate_limited", "pool": "anthropic:team"},
     HeartbeatIn: {"claims": [HELD, {"task": "2", "fence": 0}], "status": "fine", "metrics": {"load": 1}},
     ProgressIn: {"fence": 1, "message": "half", "percent": 50, "checkpoint": {"branch": "b", "summary": ""}},
     SettlementsIn: {

@@ -28,7 +28,7 @@ def test_a_write_whose_connection_is_ended_answers_503(task, ada, operator):
         sql.rows("SELECT FROM tickets_task WHERE id = %s FOR UPDATE", [task.pk])
         writing.start()
         assert writing.waits()
-        sql.rows("SELECT pg_terminate_backend(%s)", [writing.backend])
+        sql.rows("SELECT pg_terminate_backend(%s, 5000)", [writing.backend])
         answer = writing.answer()
 
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "database_away", "1")

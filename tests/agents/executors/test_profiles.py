@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from agents import profiles
@@ -62,6 +64,34 @@ def test_slots_that_do_not_fit_are_named(install, slots, field):
 def test_a_file_that_is_no_profile_is_refused_by_name(install, text):
     with pytest.raises(profiles.UnknownProfile, match=r"mine\.yaml"):
         install(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "about: 2026-13-45",
+            "timeout_s: .nan",
+            "timeout_s: .inf",
+            "about: !!int many",
+            f"timeout_s: {'9' * 5_000}",
+            f"about: {'[' * 9_000}",
+        ),
+        *("artifacts: {5: patch}", "environment: {5: x}", "slots: {5: {}}", f"about: {'x' * 70_000}"),
+        *('shared: "cache\\n"', 'environment: {"A\\n": x}'),
+    ],
+    ids=lambda line: line[:30],
+)
+def test_a_line_that_yaml_or_the_schema_stumbles_over_is_refused_like_any_other(install, line):
+    with pytest.raises(profiles.UnknownProfile, match=r"mine\.yaml"):
+        install(f"kind: command\nwords: ['true']\n{line}\n")
+
+
+def test_a_pipe_is_no_profile(install, tmp_path):
+    install("kind: command\nwords: [ls]")
+    os.mkfifo(tmp_path / "profiles" / "pipe.yaml", 0o600)
+    with pytest.raises(profiles.UnknownProfile, match="not a file"):
+        profiles.named("pipe")
 
 
 @pytest.mark.parametrize(

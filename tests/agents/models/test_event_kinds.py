@@ -12,14 +12,19 @@ from agents.models import Event
 from agents.models.event_kinds import UndeclaredKind, declared
 from tests.support import ROOT
 
-KIND = re.compile(r"""["']([a-z]+\.[a-z_]+)["']""")
+KIND = re.compile(r"""["']([a-z]+(?:\.[a-z]+)?\.[a-z_]+)["']""")
 WRITES = re.compile(r"INSERT INTO agents_event\b|_events\(|\.record\(|Event\.objects\.create\(")
 # Files that name kinds of events only to wait for them, to show them or to declare them.
 READERS = {"journal_changes.py", "wake_up.py", "event_kinds.py"}
-# The example in the model, the name of a log, and an act that another app joins.
-NOT_KINDS = {"noun.past_tense", "omoi.access", "project.chose_workflow"}
-# Kinds that are put together: of settled tasks in SQL, and of requests by whose they are.
-COMPOSED = {"task.completed", "task.failed"} | {
+# The example in the model, the name of a log, and acts that another app joins.
+NOT_KINDS = {
+    *("noun.past_tense", "omoi.access"),
+    *("project.chose_workflow", "project.limited", "project.paused_phase"),
+}
+# Kinds that are put together: of settled tasks in SQL, of the parts of a pattern, and of requests by whose
+# they are.
+PARTS = {f"coordination.{part}.created" for part in ("sync", "merge", "join")}
+COMPOSED = {"task.completed", "task.failed", *PARTS} | {
     f"{whose}.{what}"
     for whose, what in [
         ("agent", "refused"),
@@ -56,7 +61,7 @@ def test_all_that_is_declared_is_written():
 
 def test_each_says_what_it_tells():
     for kind, text in declared().items():
-        assert re.fullmatch(r"[a-z]+\.[a-z]+(_[a-z]+)*", kind), kind
+        assert re.fullmatch(r"[a-z]+(\.[a-z]+)?\.[a-z]+(_[a-z]+)*", kind), kind
         assert re.fullmatch(r"[A-Z].+\.", text), kind
 
 

@@ -16,8 +16,9 @@ from agents.models import Key
 from agents.models.journal_follower import JournalFollower
 from omoi_site.database import location, sql
 from omoi_site.serving import journal_listener
+from omoi_site.serving.journal_change import Change
 from omoi_site.serving.journal_listener import JournalListener
-from omoi_site.serving.live_hub import Change, Hub
+from omoi_site.serving.live_hub import Hub
 from tests.support import cluster
 from tests.support.wait import until
 

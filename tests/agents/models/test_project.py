@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Event, Member, Project, ProjectSpec
+from agents.models import Agent, Event, Member, Project, ProjectSpec
 from omoi_site.errors import Forbidden, Invalid, VersionConflict
 from tickets.models import Task, TaskSpec, UnknownWorkflow
 
@@ -29,6 +29,43 @@ def test_a_paused_project_grants_nothing_and_a_new_lane_of_it_neither(project, t
         ("project.paused", "release day"),
         ("project.resumed", ""),
     ]
+
+
+def test_a_paused_phase_grants_nothing_and_a_new_lane_of_it_neither(project, ticket, task, ada, operator):
+    Project.objects.act(project.pk, "pause_phase", phase="phase_doing", by=operator, reason="tests are red")
+    Project.objects.act(project.pk, "pause_phase", phase="DOING", by=operator, reason="once more")
+    Task.objects.add(ticket, [TaskSpec("Of a lane that is new", capabilities=["rust"])], by=operator)
+    Agent.objects.filter(pk=ada.pk).update(capabilities=["rust"])
+    assert Task.objects.claim(by=ada, limit=5) == []
+    assert Project.objects.get().paused_phases["DOING"]["reason"] == "tests are red"
+    [cause] = Task.objects.explanations([task.pk])[task.pk]["causes"][:1]
+    assert (cause["code"], cause["what"]) == ("pause", "phase Doing of project OMO is paused: tests are red")
+    assert cause["since"] is not None
+
+    Project.objects.act(project.pk, "pause", by=operator)
+    Project.objects.act(project.pk, "resume", by=operator)
+    assert Task.objects.claim(by=ada, limit=5) == []  # the phase is paused still
+    Project.objects.act(project.pk, "resume_phase", phase="DOING", by=operator)
+
+    assert len(Task.objects.claim(by=ada, limit=5)) == 2
+    told = Event.objects.filter(kind__startswith="phase.").values_list("kind", "reason", "data")
+    assert list(told) == [
+        ("phase.paused", "tests are red", {"phase": "DOING"}),
+        ("phase.resumed", "", {"phase": "DOING"}),
+    ]
+
+
+@pytest.mark.parametrize("phase", ["", " ", "NOWHERE", "a b", "x" * 61, "DOING\u200b"])
+def test_only_a_phase_of_a_workflow_is_paused(project, operator, phase):
+    with pytest.raises(Invalid):
+        Project.objects.act(project.pk, "pause_phase", phase=phase, by=operator)
+    assert Project.objects.get().paused_phases == {}
+
+
+@pytest.mark.parametrize("most", [0, -1, 100_001])
+def test_a_limit_is_a_number_from_1_on(project, operator, most):
+    with pytest.raises(Invalid), Project.objects.locked(key="OMO") as locked:
+        locked.edit(by=operator, max_agents=most)
 
 
 def test_an_edit_from_an_old_copy_is_refused(project, operator):
@@ -77,6 +114,10 @@ CHANGES = {
     "edit": lambda project, person, by: Project.objects.act(project.pk, "edit", by=by, name="Mine"),
     "pause": lambda project, person, by: Project.objects.act(project.pk, "pause", by=by),
     "resume": lambda project, person, by: Project.objects.act(project.pk, "resume", by=by),
+    "limit": lambda project, person, by: Project.objects.act(project.pk, "edit", by=by, max_agents=2),
+    "pause a phase": lambda project, person, by: Project.objects.act(
+        project.pk, "pause_phase", phase="DOING", by=by
+    ),
     "set a member": lambda project, person, by: Member.objects.set(project, person, "admin", by=by),
     "remove a member": lambda project, person, by: Member.objects.remove(project, person, by=by),
 }

@@ -10,8 +10,9 @@ import pytest
 from django.db import connection, transaction
 
 from agents.models import Event, Member, Project, ProjectSpec
-from agents.models.journal_changes import MOST, SINCE, changed_since
+from agents.models.journal_changes import MOST, changed_since, since
 from omoi_site.database import sql
+from tests.support.costs import costs
 from tests.support.wait import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -180,16 +181,36 @@ def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
     sql.rows("ANALYZE agents_event")
     plan = "\n".join(
         row["QUERY PLAN"]
-        for row in sql.rows("EXPLAIN (GENERIC_PLAN) " + SINCE % {"old": "$1", "work": "$2", "rights": "$3"})
+        for row in sql.rows(
+            "EXPLAIN (GENERIC_PLAN) "
+            + since() % {"old": "$1", "work": "$2", "rights": "$3", "room": "$4", "held": "$5"}
+        )
     )
     assert "Seq Scan on agents_event" not in plan, plan
+
+
+def test_whether_work_is_held_is_asked_once_a_project_however_much_is_new(project, task):
+    def pages(events):
+        cursor = changed_since("").cursor
+        sql.rows(
+            """INSERT INTO agents_event (topic, project_id, subject, number, kind, actor, key, data, reason)
+               SELECT 'ticket:OMO-1', %s, 'x', %s + n, 'task.completed', 'system:test', '', '{}', ''
+                FROM generate_series(1, %s) n""",
+            [project.pk, events, events],
+        )
+        with costs() as found:
+            assert changed_since(cursor).topics == {"ticket:OMO-1", "project:OMO"}
+        return sum(each.buffers for each in found)
+
+    few = pages(10)
+    assert pages(1000) - few <= 500
 
 
 def test_a_killed_doorbell_heals_without_losing_a_signal(page, project, ticket):
     page.follow("ticket:OMO-1", "project:OMO")
     [listener] = sql.rows(f"SELECT pid {LISTENERS}")
     with transaction.atomic():
-        sql.rows("SELECT pg_terminate_backend(%s)", [listener["pid"]])
+        sql.rows("SELECT pg_terminate_backend(%s, 5000)", [listener["pid"]])
         ticket.record("ticket.edited", by="system:test")
     assert {page.next(), page.next()} == {"ticket:OMO-1", "project:OMO"}
     assert until(lambda: sql.rows(f"SELECT pid {LISTENERS}")) != [listener]

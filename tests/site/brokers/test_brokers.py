@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from omoi_site.brokers import hints
 from omoi_site.brokers.sender import Sender
 from omoi_site.database import sql
-from tests.support import cluster
+from tests.support import cluster, external
+from tests.support.external import needs_library
 
 committing = pytest.mark.django_db(transaction=True)
 
@@ -74,6 +75,7 @@ def test_hints_that_no_worker_takes_are_forgotten(queue):
 
 
 @committing
+@pytest.mark.full
 def test_a_process_that_only_sends_has_no_thread_for_it():
     said = run_alone(
         "import threading; from django.db import transaction; from omoi_site.brokers import hints as broker\n"
@@ -89,9 +91,7 @@ def test_a_process_that_only_sends_has_no_thread_for_it():
 @pytest.mark.parametrize(("scheme", "silent"), [("redis", True), ("amqp", False)])
 @committing
 def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme, silent):
-    pytest.importorskip(
-        {"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt"
-    )
+    needs_library({"redis": "redis", "amqp": "rabbitmq"}[scheme])
     with socket.create_server(("127.0.0.1", 0)) as listener:  # takes the connection and says nothing
         port = listener.getsockname()[1]
         if not silent:
@@ -107,9 +107,7 @@ def test_a_broker_that_is_away_neither_fails_an_act_nor_keeps_it_waiting(scheme,
 
 @pytest.mark.parametrize(("scheme", "name"), [("redis", "Redis"), ("amqp", "RabbitMQ")])
 def test_health_says_that_a_broker_is_away(scheme, name, settings):
-    pytest.importorskip(
-        {"redis": "redis", "amqp": "pika"}[scheme], reason="pip install -r requirements-scale.txt"
-    )
+    needs_library(name.lower())
     settings.BROKER_URL = f"{scheme}://127.0.0.1:1"
     hints.get.cache_clear()
     try:
@@ -118,6 +116,7 @@ def test_health_says_that_a_broker_is_away(scheme, name, settings):
         hints.get.cache_clear()
 
 
+@pytest.mark.full
 def test_a_broker_nobody_knows_is_refused_at_the_start():
     with pytest.raises(AssertionError, match="BROKER_URL begins with kafka"):
         run_alone("", BROKER_URL="kafka://127.0.0.1")
@@ -162,9 +161,10 @@ def test_a_sender_that_is_stopped_leaves_no_thread_whatever_it_still_has(caplog)
 
 
 @committing
+@pytest.mark.full
 def test_a_process_that_ends_while_the_broker_is_away_says_nothing_after_its_end():
     """At its very end a thread that still tries would find the log closed."""
-    pytest.importorskip("pika", reason="pip install -r requirements-scale.txt")
+    needs_library("rabbitmq")
     left = (
         "import atexit, threading\n"
         "names = lambda: print([thread.name for thread in threading.enumerate()])\n"
@@ -172,6 +172,15 @@ def test_a_process_that_ends_while_the_broker_is_away_says_nothing_after_its_end
         "from omoi_site.brokers import hints as broker; broker.send('work')"
     )
     assert run_alone(left, BROKER_URL="amqp://127.0.0.1:1") == "['MainThread']"
+
+
+@pytest.mark.parametrize(("required", "ends"), [("redis, rabbitmq", pytest.fail), ("redis", pytest.skip)])
+def test_without_its_library_a_broker_that_is_required_is_a_failure(monkeypatch, required, ends):
+    monkeypatch.setenv("OMOI_TEST_REQUIRE", required)
+    monkeypatch.setitem(external.LIBRARIES, "rabbitmq", "pika_is_not_here")
+
+    with pytest.raises(ends.Exception, match="pip install"):
+        needs_library("rabbitmq")
 
 
 def slowest(times: int) -> float:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 
 import pytest
 from django.db import OperationalError, connection
 
 from omoi_site.database import prepared, sql
+from omoi_site.database.backend import base
+from tests.support import ROOT, children, cluster
+from tests.support.wait import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -38,3 +42,37 @@ def test_a_prepared_statement_on_a_lost_connection_fails_like_any_other():
             prepared.rows("SELECT %(n)s::int AS n", {"n": 1})
     finally:
         connection.close()
+
+
+def test_a_server_that_cannot_watch_its_clients_is_used_all_the_same(monkeypatch):
+    """As one on Windows: it refuses the setting like a value out of range."""
+    monkeypatch.setattr(base.DatabaseWrapper, "watches_client", True)
+    monkeypatch.setattr(base, "WATCH_CLIENT", base.WATCH_CLIENT.replace("1s", "-2"))
+    for statements in (2, 1):  # it is asked once
+        other = connection.copy()
+        other.force_debug_cursor = True
+        try:
+            with other.cursor() as cursor:
+                assert cursor.execute("SHOW enable_seqscan").fetchone() == ("off",)
+            assert len([each for each in other.queries if "set_config" in each["sql"]]) == statements
+        finally:
+            other.close()
+
+
+def test_the_statement_of_a_process_that_was_killed_ends_with_its_locks():
+    """It waits for what we hold, and holds what others want."""
+    statement = "SELECT pg_advisory_xact_lock(71, 1), pg_advisory_xact_lock(71, 2)"
+    words = f"import django; django.setup(); from omoi_site.database import sql; sql.rows('{statement}')"
+    environment = {**cluster.environment(), "DJANGO_SETTINGS_MODULE": "omoi_site.settings"}
+    held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND classid = 71 AND objid = 1"
+    sql.rows("SELECT pg_advisory_lock(71, 2)")
+    try:
+        process = children.start([sys.executable, "-c", words], cwd=ROOT, env=environment)
+        until(lambda: sql.rows(held))
+
+        process.kill()
+        process.wait()
+
+        until(lambda: not sql.rows(held), seconds=8)
+    finally:
+        sql.rows("SELECT pg_advisory_unlock(71, 2)")

@@ -24,6 +24,7 @@ WHERE locktype = 'advisory'
 """
 
 
+@pytest.mark.full
 def test_it_waits_while_another_start_migrates():
     with cluster.owner() as other:
         other.execute("SELECT pg_advisory_lock(%s)", [ONE_AT_A_TIME])

@@ -56,7 +56,9 @@ def test_a_database_of_an_earlier_version_opens_and_works_on(older):
 
     with psycopg.connect(older["DATABASE_URL"]) as link:
         gated = link.execute(
-            "SELECT name FROM tickets_workflowphase WHERE gated ORDER BY position"
+            "SELECT phase.name FROM tickets_workflowphase phase JOIN tickets_workflow workflow"
+            " ON workflow.id = workflow_id WHERE gated AND workflow.name = 'software_delivery'"
+            " AND version = 1 ORDER BY position"
         ).fetchall()
     assert gated == [("REQUIREMENTS",), ("IMPLEMENTATION",), ("TESTING",)]
     manage(older, "makemigrations", "--check", "--dry-run")
@@ -75,7 +77,9 @@ Task.objects.filter(pk=first.pk).update(lease_expires_at="2100-01-01T00:00Z")
 [settled] = Task.objects.settle([Outcome(first.pk, first.fence, "completed")], by=ada)
 [second] = Task.objects.claim(by=ada)
 gated = Ticket.objects.get(key="OLD-2")
-print(settled.state, second.key, gated.artifacts.count(), gated.verdicts.count(), Workflow.objects.count())
+print(settled.state, second.key, gated.artifacts.count(), gated.verdicts.count(),
+    *(f"{name}/{version}" for name, version in Workflow.objects.order_by("name", "version")
+      .values_list("name", "version")))
 """
     ran = subprocess.run(
         [sys.executable, "-c", finish],
@@ -84,4 +88,5 @@ print(settled.state, second.key, gated.artifacts.count(), gated.verdicts.count()
         capture_output=True,
         text=True,
     )
-    assert ran.stdout.split() == ["completed", "OLD-1.2", "1", "1", "2"], ran.stderr
+    workflows = ["simple/1", "software_delivery/1", "software_delivery/2", "software_delivery_tasks/1"]
+    assert ran.stdout.split() == ["completed", "OLD-1.2", "1", "1", *workflows], ran.stderr

@@ -99,6 +99,7 @@ def test_it_is_converted_once_after_a_backup(older):
     assert backups(older) == [saved]
 
 
+@pytest.mark.full
 def test_one_that_fails_in_the_middle_leaves_it_as_it_was(older):
     with older.connect(superuser=True) as link:
         link.execute(MIDDLE.format("RAISE EXCEPTION 'no room';"))
@@ -118,6 +119,7 @@ def test_one_that_fails_in_the_middle_leaves_it_as_it_was(older):
     assert owners(older) == CONVERTED
 
 
+@pytest.mark.full
 def test_one_that_is_killed_in_the_middle_leaves_it_as_it_was(older):
     with older.connect(superuser=True) as link:
         link.execute(MIDDLE.format("PERFORM pg_sleep(600);"))

@@ -231,6 +231,8 @@ def test_hints_of_a_transaction_are_sent_however_it_is_committed(ada, before):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("last", [True, False])
 def test_what_is_refused_at_the_commit_is_an_error_and_the_next_statement_works(ticket, ada, last):
+    connection.close()  # a new one has planned nothing yet
+
     @transaction.atomic
     def move():
         sql.one("SELECT 1 AS one")

@@ -71,6 +71,7 @@ def change(file: Path, old: str, new: str) -> None:
     file.write_text(before.replace(old, new, 1))
 
 
+@pytest.mark.full
 def test_changed_code_starts_the_roles_again(dev, code):
     old = dev.facts["children"]
 
@@ -118,6 +119,7 @@ def test_the_sql_of_a_request_is_shown_to_who_asks_for_it(dev):
     assert "7::bigint" in statements  # the parameters are filled in
 
 
+@pytest.mark.full
 def test_a_page_that_asks_row_by_row_fails_and_names_the_line(dev, code):
     with (code / "omoi_site/urls.py").open("a") as file:
         file.write(PAGE_OF_NEEDS)
@@ -126,6 +128,7 @@ def test_a_page_that_asks_row_by_row_fails_and_names_the_line(dev, code):
     assert "N+1 detected on tickets.WorkflowPhase.workflow" in text(dev, "/names/")
 
 
+@pytest.mark.full
 def test_it_is_refused_where_others_reach_it():
     with short_home("omoi-dev-") as home:
         refused = Up(home, "--host=0.0.0.0", "--port=0", command="dev")

@@ -91,6 +91,7 @@ def test_a_second_up_in_the_same_folder_is_refused_by_name(up):
     assert up.get("/healthz") == 200
 
 
+@pytest.mark.full
 def test_a_taken_port_is_refused_before_anything_is_started(home):
     with socket.create_server(("127.0.0.1", 0)) as other:
         refused = Up(home, f"--port={other.getsockname()[1]}")
@@ -100,6 +101,7 @@ def test_a_taken_port_is_refused_before_anything_is_started(home):
     assert not home.exists()
 
 
+@pytest.mark.full
 def test_a_taken_port_leaves_the_home_that_was_there_as_it_was(home):
     home.mkdir(mode=0o711)
     (home / "secret_key").write_text("known to sessions")

@@ -87,6 +87,7 @@ def test_keys_are_forgotten_when_rights_change(key, ada, operator, change):
     assert process.communicate("\n", timeout=30) == ("went on\n", None)
 
 
+@pytest.mark.full
 def test_who_was_heard_from_in_the_last_second_is_written_at_the_end(key, ada):
     process = life(key, waits=False)
     sql.rows("UPDATE agents_agentpresence SET last_seen_at = clock_timestamp() - interval '1 hour'")

@@ -201,6 +201,7 @@ def test_bytes_that_begin_no_request_keep_no_connection_open(echo):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.full
 def test_one_address_has_so_many_connections_and_is_told_when_to_come_again():
     echo = Echo(sockets=4)
     try:
@@ -360,6 +361,7 @@ def not_reading(echo, path):
     return ends
 
 
+@pytest.mark.full
 def test_a_client_that_asks_much_at_once_and_leaves_is_no_error(tmp_path):
     """Its connection is gone before its last requests are answered; each would log a traceback."""
     with (tmp_path / "log").open("wb") as log:

@@ -25,6 +25,7 @@ def set_cookies(answer: httpx.Response) -> dict[str, str]:
     return {line.partition("=")[0]: line for line in answer.headers.get_list("set-cookie")}
 
 
+@pytest.mark.full
 def test_a_person_signs_in_through_the_proxy_and_every_cookie_is_secure(behind, operator):
     link = f"http://{behind.host}{one_time_path(operator)}"
     shown = httpx.get(link, headers=PROXY)
@@ -41,6 +42,7 @@ def test_a_person_signs_in_through_the_proxy_and_every_cookie_is_secure(behind, 
     assert httpx.get(f"http://{behind.host}/board/", headers=known).status_code == 200
 
 
+@pytest.mark.full
 def test_whoever_is_no_proxy_is_not_believed(operator):
     web = Web(OMOI_TLS="1", FORWARDED_ALLOW_IPS="10.0.0.7")
     try:

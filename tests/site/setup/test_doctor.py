@@ -69,6 +69,7 @@ def test_on_a_machine_where_nothing_was_started_nothing_is_wrong_and_nothing_is_
     assert not (tmp_path / "home").exists()
 
 
+@pytest.mark.full
 def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is_not(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         number = silent.getsockname()[1]
@@ -130,6 +131,7 @@ def test_settings_that_would_be_seen_from_outside_are_wrong_only_there(tmp_path)
     assert by_name["names"]["state"] == "wrong"
 
 
+@pytest.mark.full
 def test_a_home_that_is_none_is_told_in_its_line(tmp_path):
     (tmp_path / "file").write_text("")
     status, by_name = findings(tmp_path / "file" / "home")
@@ -137,6 +139,7 @@ def test_a_home_that_is_none_is_told_in_its_line(tmp_path):
     assert "is not a folder" in by_name["home"]["what"]
 
 
+@pytest.mark.full
 def test_without_git_it_says_how_to_get_it(tmp_path):
     status, by_name = findings(tmp_path, PATH=str(tmp_path))
     assert status == 1
@@ -144,6 +147,7 @@ def test_without_git_it_says_how_to_get_it(tmp_path):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_with_a_database_it_looks_at_what_is_in_it(tmp_path):
     url = cluster.environment()["DATABASE_URL"]
     with running_worker():

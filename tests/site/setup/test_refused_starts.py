@@ -55,6 +55,7 @@ def refused(up: Up, patience: float = 30) -> str:
     return up.said
 
 
+@pytest.mark.full
 def test_a_disk_without_room_is_refused_before_anything_is_begun(small_disk):
     home = small_disk(20) / "home"
     said = refused(Up(home))
@@ -70,6 +71,7 @@ def test_a_disk_that_fills_up_while_data_is_made_leaves_no_data(small_disk):
     assert not list(paths.data_folder(home).glob("data*"))
 
 
+@pytest.mark.full
 def test_data_on_a_disk_that_is_full_now_is_refused_at_once_and_kept(small_disk):
     home = small_disk(140) / "home"
     server = embedded.Server(home, throwaway=True)
@@ -104,6 +106,7 @@ def test_a_file_that_does_not_fit_is_told_as_a_full_disk(tmp_path):
         raise PermissionError(13, "Permission denied")
 
 
+@pytest.mark.full
 def test_a_database_that_never_answers_is_named_within_seconds_and_its_password_is_not():
     with short_home() as home, socket.create_server(("127.0.0.1", 0)) as silent:
         number = silent.getsockname()[1]
@@ -131,6 +134,7 @@ def test_an_address_that_cannot_be_read_is_not_repeated():
         ("up", {"OMOI_SECRET_KEY": "x" * 50}, "too simple"),
     ],
 )
+@pytest.mark.full
 def test_what_must_not_be_seen_is_not_served_to_other_machines(tmp_path, role, environment, why):
     words = [sys.executable, "manage.py", role, "--host", "0.0.0.0", "--port", "0"]
     seen = {**os.environ, "OMOI_HOME": str(tmp_path / "home"), **environment}
@@ -189,6 +193,7 @@ def half_migrated():
         yield home
 
 
+@pytest.mark.full
 def test_a_migration_that_fails_is_reported_and_pushes_no_backup_out(half_migrated):
     older = half_migrated / "backups" / "omoi-20260101T000000.000000Z.dump"
     older.parent.mkdir()
@@ -196,7 +201,7 @@ def test_a_migration_that_fails_is_reported_and_pushes_no_backup_out(half_migrat
     older.with_suffix(".new").touch()  # a killed start leaves it
 
     for number in range(2):
-        said = refused(Up(half_migrated, paper=str(number)), 60)
+        said = refused(Up(half_migrated, paper=str(number)), 170)
         assert "could not be migrated. It is unchanged, so the backup was removed again." in said
         assert "already exists" in said
 

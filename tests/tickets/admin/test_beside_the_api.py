@@ -97,7 +97,7 @@ def act_in_admin(client: Any, row: Any, action: str, *, follow: bool = True) -> 
 
 def events_of(ticket: Ticket, after: int) -> list[tuple[Any, ...]]:
     """Kind and data of what happened, without what differs between two rows anyway."""
-    own = {"verdict"}
+    own = {"verdict", "held_s"}
     return [
         (event.kind, {name: value for name, value in event.data.items() if name not in own})
         for event in Event.objects.filter(topic=ticket.topic, pk__gt=after).order_by("pk")

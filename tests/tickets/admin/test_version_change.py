@@ -37,6 +37,15 @@ def test_tickets_of_two_workflows_are_refused_in_a_sentence(client, operator, pr
     assert "Choose those of one workflow" in answer.content.decode()
 
 
-def choose(client, *tickets, **how):
+def test_tickets_that_left_the_list_meanwhile_are_chosen_again(client, operator, ticket):
+    client.force_login(operator)
+
+    answer = choose(client, ticket, query="?phase=DONE", follow=True)
+
+    assert answer.status_code == 200
+    assert "are not in this list any more" in answer.content.decode()
+
+
+def choose(client, *tickets, query="", **how):
     chosen = {"action": "change_version", ACTION_CHECKBOX_NAME: [ticket.pk for ticket in tickets]}
-    return client.post("/admin/tickets/ticket/", chosen, **how)
+    return client.post(f"/admin/tickets/ticket/{query}", chosen, **how)

@@ -121,6 +121,7 @@ UNSEEN = [
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_what_cannot_be_seen_is_no_part_of_a_path_by_any_door(at, task, ada, calls):
     [claim] = Task.objects.claim(by=ada)
     worker, end = api_of(ada), f"/tasks/{task.pk}/completion"

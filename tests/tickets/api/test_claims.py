@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from agents.models import Agent, AgentPresence, AgentSpec, Project, ProjectSpec
 from tests.factories import lapse
@@ -83,7 +86,8 @@ def test_a_heartbeat_renews_what_is_held_and_names_what_is_lost(ticket, operator
 
     assert [claim["task"] for claim in told["claims"]] == [str(one.pk)]
     assert told["lost"] == [{"task": str(two.pk), "code": "claim_lost", "holder": None}]
-    assert told["commands"] == [{"command": "cancel", "task": str(two.pk)}]
+    [command] = told["commands"]
+    assert (command["command"], command["task"]) == ("cancel", str(two.pk))
 
 
 @pytest.mark.parametrize(
@@ -125,10 +129,7 @@ def test_a_body_that_is_no_json_is_malformed(ada, body):
     [
         ("/claims", {}),
         ("/agents/me/heartbeat", {}),
-        ("/tasks/{task}/completion", {"fence": 1}),
-        ("/tasks/{task}/failure", {"fence": 1, "error": "x", "kind": "transient"}),
         ("/tasks/{task}/progress", {"fence": 1, "message": "x"}),
-        ("/tasks/{task}/release", {"fence": 1}),
         ("/settlements", {"items": [{"task": "{task}", "fence": 1, "outcome": "completed"}]}),
     ],
 )
@@ -141,6 +142,21 @@ def test_a_person_holds_no_claims_even_with_every_right(operator, ada, task, pat
 
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
     assert "only an agent" in refused.json()["detail"]
+    assert Task.objects.get(pk=task.pk).holder == ada
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("completion", {"fence": 1, "reason": "I looked"}),
+        ("failure", {"fence": 1, "error": "x", "kind": "transient"}),
+        ("release", {"fence": 1, "reason": "I looked"}),
+    ],
+)
+def test_a_person_ends_no_claim_that_an_agent_holds(operator, ada, task, path, body):
+    Task.objects.claim(by=ada)
+    refused = api_of(operator).post(f"/tasks/{task.pk}/{path}", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "claim_lost")
     assert Task.objects.get(pk=task.pk).holder == ada
 
 
@@ -175,3 +191,51 @@ def test_a_heartbeat_keeps_what_the_agent_says_of_itself(ada):
     calls.post("/agents/me/heartbeat", {"metrics": {"load": 4}})
     assert AgentPresence.objects.get(agent=ada).metrics == {"load": 4}
     assert calls.get("/agents/me").json()["status"] == "degraded"
+
+
+def test_a_claim_says_when_it_is_stalled_and_a_heartbeat_nudges_then(task, ada):
+    calls = api_of(ada)
+    [claim] = calls.post("/claims", {}).json()["claims"]
+    assert claim["stall_after_s"] == 1800
+    held = {"task": str(task.pk), "fence": claim["fence"]}
+    beat = calls.post("/agents/me/heartbeat", {"claims": [held | {"activity": "7 kB"}]}).json()
+    assert (beat["claims"][0].keys(), beat["commands"]) == (held.keys() | {"lease_expires_at"}, [])
+
+    Task.objects.filter(pk=task.pk).update(active_at=timezone.now() - timedelta(seconds=1801))
+
+    beat = calls.post("/agents/me/heartbeat", {"claims": [held | {"activity": "7 kB"}]}).json()
+    assert [(command["command"], command["task"]) for command in beat["commands"]] == [
+        ("nudge", str(task.pk))
+    ]
+    beat = calls.post("/agents/me/heartbeat", {"claims": [held | {"activity": "8 kB"}]}).json()
+    assert beat["commands"] == []
+
+
+@pytest.mark.parametrize("activity", ["x" * 201, 7, ["x"], {"bytes": 7}, None])
+def test_a_mark_is_a_short_text(task, ada, activity):
+    calls = api_of(ada)
+    [claim] = calls.post("/claims", {}).json()["claims"]
+    held = {"task": str(task.pk), "fence": claim["fence"], "activity": activity}
+    refused = calls.post("/agents/me/heartbeat", {"claims": [held]})
+    assert refused.status_code == (200 if activity == 7 else 422)
+
+
+def test_a_lapsed_claim_is_lost_as_lapsed_and_completed_late(ticket, ada, operator):
+    Task.objects.add(ticket, [TaskSpec("one"), TaskSpec("two")], by=operator)
+    calls = api_of(ada)
+    one, two = Task.objects.claim(by=ada, limit=2)
+    for claim in (one, two):
+        lapse(claim)
+
+    beat = calls.post(
+        "/agents/me/heartbeat", {"claims": [{"task": str(one.task), "fence": one.fence}]}
+    ).json()
+    assert [lost["code"] for lost in beat["lost"]] == ["lapsed"]
+    assert beat["commands"] == []
+
+    done = calls.post(f"/tasks/{one.task}/completion", {"fence": one.fence})
+    assert (done.status_code, done.json()["late"], done.json()["state"]) == (200, True, "completed")
+    items = [{"task": str(two.task), "fence": two.fence, "outcome": "completed"}]
+    [settled] = calls.post("/settlements", {"items": items}).json()["results"]
+    assert settled == {"task": str(two.task), "ok": True, "state": "completed", "late": True}
+    assert "late" not in calls.get(f"/tasks/{one.task}").json()

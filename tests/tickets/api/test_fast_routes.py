@@ -51,6 +51,11 @@ def test_settlements_completions_failures_and_progress_are_answered_fast(ticket,
     assert calls.post(f"/tasks/{third['task']}/failure", body).json()["state"] == "failed"
     assert sum(answered.values()) == 6
 
+    [fourth, *_] = map(held, calls.get("/agents/me/brief").json()["claims"])
+    body = {"fence": 1, "error": "429", "kind": "rate_limited", "pool": "anthropic:team"}
+    assert calls.post(f"/tasks/{fourth['task']}/failure", body).json()["state"] == "pending"
+    assert sum(answered.values()) == 7
+
 
 @pytest.mark.parametrize(
     ("path", "body"),
@@ -60,7 +65,8 @@ def test_settlements_completions_failures_and_progress_are_answered_fast(ticket,
         ("progress", {"fence": 2, "percent": 1}),
         ("completion", {"fence": 2}),
         ("completion", {"fence": 1, "artifacts": []}),
-        ("failure", {"fence": 1, "error": "x"}),
+        ("failure", {"fence": 1}),
+        ("failure", {"fence": 1, "error": "x", "kind": "rate_limited", "resets_at": "2099-01-01T00:00:00Z"}),
         ("failure", {"fence": 1, "error": "x", "kind": "strange"}),
     ],
 )

@@ -168,6 +168,8 @@ def test_a_ticket_in_a_list_is_the_ticket_by_itself(ticket, task, operator, ada)
         "source": "",
         "source_id": "",
         "external_ref": "",
+        "waiting_on": None,
+        "waiting_on_at": None,
         "version": row.version,
         "archived_at": None,
         "created_at": row.created_at.isoformat().replace("+00:00", "Z"),
@@ -206,25 +208,25 @@ def test_a_page_in_the_middle_of_many_tickets_touches_few_pages(ticket, ada, ope
 
 
 @pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
-    "query",
-    [
-        TicketQuery(),
-        TicketQuery(project="OMO", phase="TODO"),
-        TicketQuery(project="OMO", phase="DOING"),
-        TicketQuery(phase="DOING"),
-        TicketQuery(project="OMO", archived=True),
-    ],
-    ids=["all", "full phase", "phase", "phase of all", "archived"],
-)
-def test_a_list_reads_as_little_among_many_tickets(ticket, ada, operator, size, query):
-    """Of the many tickets more than a page is in this phase, or none, or none is archived or seen."""
-    crowded = ticket.project
-    if query == TicketQuery():
-        [crowded] = others(operator, "PAY")
-        Ticket.objects.open(crowded, TicketSpec("first"), by=operator)
-    many_tickets(crowded, 2 * size)
-    assert cost_of(query, by=ada, limit=1) <= 30
+def test_a_list_reads_as_little_among_many_tickets(ticket, ada, operator, size):
+    """The newest tickets are not seen; of those that are, more than a page is in a phase, or none, and none
+    is archived.
+    """
+    many_tickets(ticket.project, 2 * size)
+    costs = {
+        str(query): cost_of(query, by=ada, limit=1)
+        for query in (
+            TicketQuery(project="OMO", phase="TODO"),
+            TicketQuery(project="OMO", phase="DOING"),
+            TicketQuery(phase="DOING"),
+            TicketQuery(project="OMO", archived=True),
+        )
+    }
+    [unseen] = others(operator, "PAY")
+    Ticket.objects.open(unseen, TicketSpec("first"), by=operator)
+    many_tickets(unseen, 2 * size)
+    costs["all"] = cost_of(TicketQuery(), by=ada, limit=1)
+    assert max(costs.values()) <= 30, costs
 
 
 def test_a_rare_label_is_looked_for_in_so_many_tickets_only(ticket, ada, operator, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 
 from agents.models import Event
 from tests.support.api_client import api_of
+from tests.support.waits import store_waits
 from tickets.models import Need, Task, Ticket
 
 pytestmark = pytest.mark.django_db
@@ -179,6 +180,7 @@ def test_a_ticket_is_opened_with_as_many_tasks_as_its_body_holds(project, calls)
 def test_tickets_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls):
     busy = opened(calls, tasks=[{"title": "Write it"}])["key"]
     idle = [opened(calls)["key"] for _ in range(3)]
+    store_waits()
     assert [ticket["key"] for ticket in calls.get("/tickets", waiting_on="agents").json()["results"]] == [
         busy
     ]
@@ -193,6 +195,7 @@ def test_tickets_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls
 def test_tasks_are_listed_by_who_must_act_a_page_at_a_time(project, ada, calls):
     key = opened(calls, tasks=[{"title": title} for title in "abc"])["key"]
     calls.post(f"/tickets/{key}/tasks", {"tasks": [{"title": "d", "capabilities": ["rust"]}]})
+    store_waits()
 
     def listed(**query):
         answer = calls.get("/tasks", project="OMO", **query)

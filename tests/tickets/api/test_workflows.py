@@ -50,7 +50,7 @@ def test_a_document_becomes_the_next_version_of_its_name(calls):
     assert calls.get("/workflows/quick", version=1).json()["document"] == DOCUMENT
     assert [row["version"] for row in calls.get("/workflows/quick/versions").json()["results"]] == [2, 1]
     names = {row["name"]: row["version"] for row in calls.get("/workflows").json()["results"]}
-    assert names == {"quick": 2, "simple": 1, "software_delivery": 1}
+    assert names == {"quick": 2, "simple": 1, "software_delivery": 2, "software_delivery_tasks": 1}
     told = Event.objects.filter(kind="workflow.installed").order_by("id")
     assert [(event.actor, event.number) for event in told] == [("user:admin", 1), ("user:admin", 2)]
 

@@ -128,11 +128,11 @@ def test_nothing_stopped_on_purpose_is_listed(failed, operator, project):
 
 
 def test_it_has_pages(ticket, ada, operator):
-    specs = [TaskSpec(f"{n}") for n in range(5)]
+    specs = [TaskSpec(f"{n}", max_attempts=1) for n in range(5)]
     tasks = Task.objects.add(ticket, specs, by=operator)
-    Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
+    Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"], max_attempts=1)], by=operator)
     for claim in Task.objects.claim(by=ada, limit=5):
-        fail(claim, by=ada, kind="permanent")
+        fail(claim, by=ada, kind="transient")
     Task.objects.filter(pk__in=[task.pk for task in tasks[:3]]).update(ended_at="2026-01-01T00:00Z")
 
     seen, cursor = [], {}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from agents.models import Project, ProjectSpec
+from agents.models import Agent, Member, Project, ProjectSpec
 from tests.factories import fail
+from tests.support.html import squeeze
 from tickets.models import Task, TaskSpec, Ticket
 from tickets.models.attention import registry
-from tickets.models.attention.kinds import KINDS
+from tickets.models.claim.failures import BY
+from tickets.models.claim.heartbeat import Report
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -96,11 +99,11 @@ def test_it_can_be_narrowed_to_a_project(page, failing, operator):
 
 
 def test_it_has_pages(page, ticket, ada, operator):
-    Task.objects.add(ticket, [TaskSpec(f"{n}") for n in range(55)], by=operator)
+    Task.objects.add(ticket, [TaskSpec(f"{n}", max_attempts=1) for n in range(55)], by=operator)
     ada.capacity = 100
     ada.save()
     for claim in Task.objects.claim(by=ada, limit=55):
-        fail(claim, by=ada, kind="permanent")
+        fail(claim, by=ada, kind="transient")
     first = page.get("/attention/")
     following = first.context["page"].following
 
@@ -111,8 +114,59 @@ def test_it_has_pages(page, ticket, ada, operator):
     assert "From the beginning" in second.content.decode()
 
 
+@pytest.fixture
+def stopped(project, ada):
+    """ada got no more work, because she failed three tasks in a row."""
+    Agent.objects.filter(pk=ada.pk).update(
+        state="maintenance",
+        state_by=BY,
+        state_at=timezone.now(),
+        state_reason="it failed three tasks in a row",
+    )
+    return ada
+
+
+def test_what_only_the_admin_can_do_is_offered_there(page, stopped):
+    text = squeeze(page.get("/attention/").content.decode())
+
+    assert "Make ada available" in text
+    assert 'href="/admin/agents/agent/?q=ada" data-act' in text
+
+
+def test_what_only_the_admin_can_do_is_no_button_for_others(
+    client, stopped, project, operator, django_user_model
+):
+    admin = django_user_model.objects.create_user("vera")
+    Member.objects.set(project, admin, "admin", by=operator)
+    client.force_login(admin)
+
+    text = squeeze(client.get("/attention/").content.decode())
+
+    assert 'aria-disabled="true" title="Only an administrator of Omoi can do this on a page"' in text
+    assert "data-act" not in text.partition("<ul")[2].partition("</ul>")[0]
+
+
+def test_an_agent_leads_those_who_see_no_admin_to_the_board(
+    client, ada, project, operator, django_user_model
+):
+    admin = django_user_model.objects.create_user("vera")
+    Member.objects.set(project, admin, "admin", by=operator)
+    for instance in ("one", "two", "one"):
+        Task.objects.beat([], by=ada, report=Report(instance=instance))
+
+    labels = []
+    for person in (admin, operator):
+        client.force_login(person)
+        text = squeeze(client.get("/attention/").content.decode())
+        assert "2 processes work as ada" in text
+        labels.append(["Open the board" in text, "See the agent" in text])
+
+    assert labels == [[True, False], [False, True]]
+
+
 def test_an_upper_app_adds_a_kind_and_chooses_its_place(monkeypatch):
-    monkeypatch.setattr(registry, "_kinds", dict(registry.registered()))
+    before = dict(registry.registered())
+    monkeypatch.setattr(registry, "_kinds", dict(before))
     more = registry.Kind("lock_held", "Lock held long", "warn", "lock", "SELECT", str, lambda values: None)
 
     registry.register(more, before="task_failed")
@@ -120,7 +174,7 @@ def test_an_upper_app_adds_a_kind_and_chooses_its_place(monkeypatch):
 
     names = list(registry.registered())
     assert names[names.index("lock_held") + 1] == "task_failed"
-    assert len(names) == len(KINDS) + 1
+    assert len(names) == len(before) + 1
 
 
 def test_a_person_without_a_project_sees_an_empty_list(client, django_user_model):

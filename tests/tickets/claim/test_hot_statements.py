@@ -58,12 +58,17 @@ def test_a_claim_is_compared_with_no_other(held, ada, statement):
             "actor": ada.label,
             "key": "",
             "lease_s": None,
+            "marks": ["a mark"] * MANY,
             "ids": [claim.task for claim in held],
             "fences": [claim.fence for claim in held],
             "outcomes": ["completed"] * MANY,
             "results": ["null"] * MANY,
             "errors": [""] * MANY,
             "again": [False] * MANY,
+            "kinds": [""] * MANY,
+            "rechecks": [False] * MANY,
+            "failures": [""] * MANY,
+            "limited": [False] * MANY,
         },
     )
 
@@ -88,7 +93,7 @@ WRONG = [
         {name: -1}
         for name in (
             *("priority", "join", "open_needs", "edges_left", "attempts", "retries", "worker_deaths"),
-            *("lease_s", "events"),
+            *("lease_s", "stall_after_s", "events"),
         )
     ),
     *({"priority": 4}, {"max_attempts": 0}, {"max_attempts": 101}, {"timeout_s": 0}),

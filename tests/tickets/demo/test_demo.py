@@ -60,6 +60,7 @@ def step(name: str, key: str = "DEMO-2", title: str = SPLIT) -> Ending:
     return run(job, Stop())
 
 
+@pytest.mark.full
 def test_the_steps_make_what_the_gates_want(ground):
     made = {name: step(name) for name in ("branch", "requirements", "design", "code", "coverage")}
     assert not [ending.error for ending in made.values() if not ending.ok]
@@ -110,6 +111,7 @@ def test_only_the_demos_own_tickets_can_be_worked_by_it(ground):
     assert "the demo has no ticket Something else" in step("requirements", title="Something else").error
 
 
+@pytest.mark.full
 def test_every_piece_is_covered_by_its_tests(tmp_path):
     assert {module["module"] for module in workspace.backlog()} | {
         f"test_{module['module']}" for module in workspace.backlog()

@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 
 from tests.support.cluster import superuser
+from tests.support.hostile_statistics import FORGET
 
 EACH_TABLE = """
 DO $$ DECLARE name regclass; BEGIN
@@ -16,7 +17,6 @@ DO $$ DECLARE name regclass; BEGIN
   END LOOP;
 END $$
 """
-OURS = "(SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)"
 
 
 @pytest.fixture
@@ -26,7 +26,6 @@ def without_statistics(transactional_db) -> Iterator[None]:
     """
     with superuser(connection.settings_dict["NAME"]) as link:
         link.execute(EACH_TABLE.format("SET (autovacuum_enabled = false)"))
-        link.execute(f"DELETE FROM pg_statistic WHERE starelid IN {OURS}")
-        link.execute(f"UPDATE pg_class SET relpages = 0, reltuples = -1 WHERE oid IN {OURS}")
+        link.execute(FORGET)
         yield
         link.execute(EACH_TABLE.format("RESET (autovacuum_enabled)"))

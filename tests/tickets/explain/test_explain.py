@@ -15,6 +15,8 @@ from agents.models import Agent, AgentSpec, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
 from tests.factories import allow_workflow, complete, fail
+from tests.support.costs import cost_of
+from tests.support.waits import store_waits
 from tests.tickets.explain.random_world import silent
 from tickets.models import (
     Edge,
@@ -26,7 +28,7 @@ from tickets.models import (
     TicketSpec,
     Workflow,
 )
-from tickets.models.explain import ticket_explanation
+from tickets.models.explain import found_waits, ticket_explanation
 
 pytestmark = pytest.mark.django_db
 
@@ -194,6 +196,8 @@ def test_who_must_act_for_a_ticket_is_told_however_many_tasks_it_has(project, ti
 def test_a_ticket_waits_on_its_open_task_then_on_the_clock_then_on_nobody(project, ada, operator):
     ticket = Ticket.objects.open(project, TicketSpec("Fix it"), by=operator)
     assert why_ticket(ticket) == ("operator", ["phase"], "it has no task in Todo")
+    [cause] = Ticket.objects.explanation(ticket)["causes"]
+    assert cause["how"].startswith("Press Advance")  # a phase without a gate asks for no evidence
     [task] = Task.objects.add(ticket, [TaskSpec("Fix it")], by=operator)
     assert why_ticket(ticket)[:2] == ("agents", ["capacity"])
     [claim] = Task.objects.claim(by=ada)
@@ -214,6 +218,7 @@ def test_lists_are_filtered_by_who_must_act(task, ticket, ada, operator, project
     [lonely] = Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
     idle = Ticket.objects.open(project, TicketSpec("Idle"), by=operator)
     Task.objects.claim(by=ada)
+    store_waits()
     for who, found in (
         ("agent:ada", [task]),
         ("agent", [task]),
@@ -233,37 +238,28 @@ def test_lists_are_filtered_by_who_must_act(task, ticket, ada, operator, project
 def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(
     project, ada, operator, monkeypatch, django_assert_num_queries
 ):
-    monkeypatch.setattr(ticket_explanation, "AT_ONCE", 5)
-    monkeypatch.setattr(ticket_explanation, "MOST_ASKED", 10)
+    monkeypatch.setattr(found_waits, "AT_ONCE", 5)
+    monkeypatch.setattr(found_waits, "MOST_ASKED", 8)
     idle = [Ticket.objects.open(project, TicketSpec("Idle"), by=operator).pk]
-    busy = [
-        Ticket.objects.open(project, TicketSpec("Busy", tasks=[TaskSpec("x")]), by=operator).pk
-        for _ in range(25)
-    ]
+    for _ in range(25):
+        Ticket.objects.open(project, TicketSpec("Busy", tasks=[TaskSpec("x")]), by=operator)
     idle += [Ticket.objects.open(project, TicketSpec("Idle"), by=operator).pk for _ in range(3)]
+    store_waits()
 
     with django_assert_num_queries(2):
-        found, before = Ticket.objects.waiting_on("operator", limit=2)
-    assert (found, before) == ([idle[3], idle[2]], idle[2])
-    pages = [found]
-    while before:
-        found, before = Ticket.objects.waiting_on("operator", limit=2, before=before)
-        pages.append(found)
-    assert pages == [[idle[3], idle[2]], [idle[1]], [], [idle[0]]]
+        assert Ticket.objects.waiting_on("operator", limit=2) == ([idle[3], idle[2]], idle[2])
+    assert Ticket.objects.waiting_on("operator", limit=2, before=idle[2]) == ([idle[1], idle[0]], None)
+    other = Ticket.objects.filter(title="Nothing")
     with django_assert_num_queries(4):
-        assert Ticket.objects.waiting_on("agents", limit=2) == (busy[:-3:-1], busy[-2])
+        assert other.waiting_on("agents", limit=2) == ([], idle[0] + 18)  # 3 were looked at, then 5
+    with django_assert_num_queries(1):
+        assert Ticket.objects.waiting_on("clock", limit=2)[0] == []
 
 
-def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(
-    without_statistics, project, ada, operator
-):
+def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project, ada, operator):
     def touched():
         ids = list(Ticket.objects.values_list("pk", flat=True))
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {ticket_explanation.WAITS}", {"ids": ids}
-            )
-            return cursor.fetchone()[0][0]["Plan"]["Shared Hit Blocks"]
+        return cost_of(ticket_explanation.WAITS, {"ids": ids}).buffers
 
     for _ in range(50):
         Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)

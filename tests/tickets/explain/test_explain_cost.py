@@ -8,6 +8,7 @@ import pytest
 
 from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from bench.claim import measure
+from tests.support.waits import store_waits
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.explain import task_explanation, ticket_explanation
 
@@ -64,27 +65,16 @@ def test_agents_are_read_once_for_all_lanes(ticket, fleet, operator):
     assert twenty - one <= 19 * 3, (one, twenty)  # the rows of the lanes
 
 
-def test_a_list_by_who_must_act_does_not_read_all_tasks(ticket, fleet, operator, django_assert_num_queries):
+def test_a_list_by_who_must_act_leads_on(ticket, fleet, operator, django_assert_num_queries):
     fleet(1)
-    Task.objects.add(ticket, [TaskSpec(f"{n}") for n in range(8)], by=operator)
-    first, second, *_ = Task.objects.order_by("pk")
+    tasks = Task.objects.add(ticket, [TaskSpec(f"{n}") for n in range(8)], by=operator)
+    first, second, *_ = tasks
+    store_waits()
 
     with django_assert_num_queries(2):
         assert Task.objects.waiting_on("agents", limit=2) == ([first.pk, second.pk], second.pk)
     rest, after = Task.objects.waiting_on("agents", limit=9, after=second.pk)
     assert (len(rest), after) == (6, None)
-
-
-def test_a_list_by_who_must_act_looks_at_so_many_tasks_and_leads_on(ticket, fleet, operator, monkeypatch):
-    monkeypatch.setattr(task_explanation, "AT_ONCE", 2)
-    monkeypatch.setattr(task_explanation, "MOST_ASKED", 4)
-    fleet(1)
-    tasks = Task.objects.add(
-        ticket, [TaskSpec("x", capabilities=["rust"] * (n > 4)) for n in range(6)], by=operator
-    )
-
-    assert Task.objects.waiting_on("operator", limit=5) == ([], tasks[3].pk)
-    assert Task.objects.waiting_on("operator", limit=5, after=tasks[3].pk) == ([tasks[5].pk], None)
 
 
 @pytest.mark.full

@@ -31,18 +31,30 @@ def values(count: int, who: str) -> dict:
     """The columns of a task or ticket, with `count` of whatever is counted."""
     keys, names = ["OMO-1.2", "OMO-1.3"][:count], ["ada", "bob"][:count]
     return {
-        "id": 1, "key": "OMO-1.1", "on_failure": "", "on_page": " on the page of OMO-1",
+        "id": 1, "key": "OMO-1.1", "operation": "", "open_needs": count,
+        "on_failure": "", "on_page": " on the page of OMO-1",
         "ticket": "OMO-1", "project": "OMO", "who": who, "holder": "ada",
         "phase": "Doing", "ticket_phase": "Todo", "attempts": count, "max_attempts": count, "error": "broken",
-        "lease_end": "in 4 minutes", "due_at": "in 2 hours", "timeout": "1 minute", "capabilities": ["rust"],
-        "holder_silent": "4 minutes", "all_silent": "4 minutes", "worker_deaths": count, "runs_alone": False,
-        "pause_reason": "", "project_reason": "", "blocked_class": "dependency", "blocked_reason": "no keys",
+        "failure": "", "rate_limits": 5, "pool_reset": "in 1 hour",
+        "barred": {"pool": "anthropic:team", "why": "closed", "limit": count, "reason": "", "until": None},
+        "lease_end": "in 4 minutes", "due_at": "in 2 hours", "held_for": "5 minutes", "timeout": "1 minute",
+        "capabilities": ["rust"],
+        "holder_silent": "4 minutes", "inactive": "35 minutes", "taken": "in 5 minutes",
+        "all_silent": "4 minutes", "ready_for": "3 minutes", "worker_deaths": count, "runs_alone": False,
+        "freeze_reason": "it costs too much", "all_frozen": count > 1,
+        "max_agents": count, "max_tickets": count, "avoided": "ada", "avoid_until": "in 20 minutes",
+        "phase_name": "DOING", "phase_reason": "", "pause_reason": "", "project_reason": "",
+        "blocked_class": "dependency", "blocked_reason": "no keys",
         "open_keys": keys, "left_open": count, "unmet": [f"{key} failed" for key in keys],
         "has_profile": False, "absent": [], "able": count, "able_names": names, "free": count,
         "free_names": names, "move_fault": "no",
         "failed": count, "failed_keys": keys, "errors": [["broken", count]], "unsatisfiable": count,
         "unsatisfiable_keys": keys, "total": count, "moves_late": None,
-        "approved": 0, "approvals": {"count": count, "role": "approver"},
+        "approved": 0, "gated": True, "approvals": {"count": count, "role": "approver"},
+        "full_phase": {
+            "phase": "REVIEW", "is_full": True, "wip": {"limit": count, "oldest_s": 3600, "holds": ["DOING"]},
+            "key": "OMO-7", "since": None, "who": "approver", "circle": False,
+        },
         "last_refusal": {"decision": "reject", "by": "user:bea", "reason": "no tests"},
     }  # fmt: skip
 
@@ -50,16 +62,57 @@ def values(count: int, who: str) -> dict:
 VARIANTS = [
     {},
     {"runs_alone": True},
+    {"taken": ""},
     {"absent": ["eve is draining"]},
     {"has_profile": True},
     {"open_keys": None, "left_open": 0},
     {"all_silent": "", "holder_silent": ""},
     {"approved": 9},
+    {"gated": False},
+    {"failure": "validation_repeated"},
+    {"failure": "validation_rounds"},
     {"moves_late": {"waiting": 1, "age": 300.0}},
+    *(
+        {
+            "full_phase": {
+                "phase": "REVIEW",
+                "is_full": True,
+                "wip": {"limit": 1},
+                "key": "OMO-7",
+                "who": None,
+                "circle": circle,
+            }
+        }
+        for circle in (False, True)
+    ),
+    {
+        "full_phase": {
+            "phase": "REVIEW",
+            "is_full": False,
+            "wip": {"limit": 1, "oldest_s": 3600},
+            "key": "OMO-7",
+            "who": "approver",
+            "circle": False,
+        }
+    },
+    {"barred": {"pool": "anthropic:team", "why": "full", "limit": 1}},
+    {"barred": {"pool": "anthropic:team", "why": "tried", "limit": None}},
+    {"pool_reset": ""},
+    {"error": ""},
 ]
 
 
-WHO = ["operator", "approver", "admin", "agents", "clock", "agent:ada", "task:OMO-1.2", "ticket:OMO-1"]
+WHO = [
+    "operator",
+    "approver",
+    "admin",
+    "agents",
+    "clock",
+    "agent:ada",
+    "user:eve",
+    "task:OMO-1.2",
+    "ticket:OMO-1",
+]
 
 
 def said(obstacle):
@@ -96,6 +149,11 @@ def test_one_is_told_in_the_singular_and_two_in_the_plural():
 
     assert task_sentences.full(one) == "ada could do it, but has no free capacity"
     assert task_sentences.full(two) == "ada, bob could do it, but have no free capacity"
+    barred = {"pool": "anthropic:team", "why": "full", "limit": 1}
+    assert task_sentences.barred({**one, "barred": barred}) == (
+        "the pool anthropic:team allows 1 claim at once, and has no room"
+    )
+    assert "allows 2 claims at once" in task_sentences.barred({**two, "barred": {**barred, "limit": 2}})
     assert ticket_sentences.failed_tasks(one) == "1 task failed: OMO-1.2 (broken)"
     assert ticket_sentences.failed_tasks(two) == "2 tasks failed: OMO-1.2, OMO-1.3 (broken)"
     assert ticket_sentences.retry_failed(one).endswith("without it: Force a transition.")

@@ -129,6 +129,7 @@ def test_who_may_not_write_has_no_file_written(folder, ticket, django_user_model
     assert not folder.exists()
 
 
+@pytest.mark.full
 def test_a_crash_before_the_commit_leaves_a_file_that_a_sweep_removes(folder, ticket, ada):
     """A process of its own is killed after it wrote the file, before its transaction commits."""
     here = {
@@ -191,13 +192,19 @@ def spoiled(file: Path) -> list:
     return [lambda: file.write_bytes(b"something else"), lambda: file.write_bytes(b""), file.unlink]
 
 
-@pytest.mark.parametrize("way", range(3), ids=["other", "empty", "gone"])
+def make_unreadable(file: Path) -> None:
+    """Opening it is an error of the system."""
+    file.unlink()
+    file.mkdir()
+
+
+@pytest.mark.parametrize("way", range(4), ids=["other", "empty", "gone", "unreadable"])
 @pytest.mark.parametrize("in_database", [False, True], ids=["files", "database"])
 def test_the_same_content_submitted_again_repairs_the_file(folder, settings, ticket, ada, way, in_database):
     artifact = submit(ticket, "notes", b"what was said", by=ada)
     settings.ARTIFACTS_IN_DATABASE = in_database  # since then
     [file] = files(folder)
-    spoiled(file)[way]()
+    [*spoiled(file), lambda: make_unreadable(file)][way]()
 
     again = submit(ticket, "notes", b"what was said", by=ada)
 
@@ -233,6 +240,7 @@ def test_many_repair_a_file_at_once(folder, ticket, ada, bob):
 
 
 @pytest.mark.parametrize("moment", ["delete", "rename"])
+@pytest.mark.full
 def test_a_repair_that_is_killed_is_done_by_the_next(folder, ticket, ada, moment):
     """Killed once the damaged file is gone, or once the new one is written and has not its name yet."""
     artifact = submit(ticket, "notes", b"what was said", by=ada)

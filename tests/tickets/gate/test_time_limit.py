@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from omoi_site.database import sql
 from tests.factories import allow_workflow, submit
 from tests.support import reports
+from tests.support.wait import until
 from tickets.gates import registry, time_limit
+from tickets.gates.checks import reading
 from tickets.gates.registry import Reason, gate_check
-from tickets.models import Ticket, TicketSpec, Verdict, Workflow
+from tickets.models import Task, Ticket, TicketSpec, Verdict, Workflow
 from tickets.models.gate.local_files import LocalFiles
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,8 +37,8 @@ class FarAway(LocalFiles):
 
 @pytest.fixture
 def gated(project, operator, monkeypatch):
-    """Makes a ticket in WORK whose gate has these entries, and a half second for its checks."""
-    monkeypatch.setattr(time_limit, "MOST_S", 0.5)
+    """Makes a ticket in WORK whose gate has these entries, and two seconds for its checks."""
+    monkeypatch.setattr(time_limit, "MOST_S", 2)
 
     def made(*gate: dict[str, Any]) -> Ticket:
         phases = [{"name": "WORK", "to": ["DONE"], "gate": list(gate)}, {"name": "DONE", "to": []}]
@@ -74,7 +76,7 @@ def test_a_statement_that_waits_ends_and_its_check_does_not_pass(check, gated, o
 
     assert [entry["passed"] for entry in verdict.checks] == [True, False, False]
     assert set(codes(verdict)) == {"check_too_slow"}
-    assert verdict.unmet[0]["need"] == "an answer within 0.5 s"
+    assert verdict.unmet[0]["need"] == "an answer within 2 s"
     assert Verdict.objects.get().pk == verdict.pk
 
 
@@ -112,3 +114,50 @@ def test_the_limit_of_the_session_is_as_before(check, gated, operator, session):
         before = sql.one(TIMEOUT)
         Ticket.objects.judge(pk=ticket.pk, by=operator)
         assert sql.one(TIMEOUT) == before
+
+
+def test_a_judgement_keeps_what_is_prepared_for_claims(check, gated, operator, ada, task):
+    """Else each judgement would make the next claim on its connection ten times as slow."""
+    ticket = gated({"check": "answers"})
+    Task.objects.claim(by=ada)
+    prepared = set(connection.prepared)
+    assert prepared
+
+    Ticket.objects.judge(pk=ticket.pk, by=operator)
+
+    assert set(connection.prepared) >= prepared
+
+
+class Content:
+    """A content of one byte, which notes in which threads it is read."""
+
+    hash, size = "of a test", 1
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+        self.threads: list[threading.Thread] = []
+
+    def pieces(self) -> Iterator[bytes]:
+        self.threads.append(threading.current_thread())
+        yield b"x"
+
+
+def test_who_waits_for_a_turn_ends_with_the_time_of_the_gate():
+    """Each look at such a ticket would leave a thread behind."""
+    before = threading.active_count()
+    with reading._turn(0):
+        with time_limit.limited(0.1), pytest.raises(time_limit.TimeUp):
+            reading._read(0, Content("far away"), len)
+
+        until(lambda: threading.active_count() == before, 5)
+
+
+def test_what_is_known_of_content_in_the_database_is_read_nowhere_again():
+    """Else it could be forgotten before its turn, and be read on a connection of another thread."""
+    content = Content("")
+    with time_limit.limited(0.5):
+        assert reading._read(0, content, len) == 1
+        with reading._turn(0):
+            assert reading._read(0, content, len) == 1
+
+    assert content.threads == [threading.current_thread()]

@@ -71,6 +71,7 @@ def codes(ticket, operator) -> list[str]:
     return [reason["code"] for reason in check["reasons"]]
 
 
+@pytest.mark.full
 def test_the_page_is_done_as_written(package, project, operator, ada):
     """But for pip, which would need the network: what it installs is put in place."""
     about = tomllib.loads(WRITTEN["open-questions/pyproject.toml"])["project"]

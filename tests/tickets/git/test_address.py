@@ -68,6 +68,10 @@ REFUSED = [
         "file:///srv/..",
         "/srv/\u200bx",
         "file:///srv/%2e%2e/x",
+        "file:///srv/%E2%80%8Bx",
+        "file:///srv/a%0Ab",
+        "/srv/a\u2800b",
+        "/srv/a\u00a0b",
         "https://" + "a" * 200 + "_/x",
     ),
 ]
@@ -111,6 +115,8 @@ def test_these_are_branches(name):
     [
         *("", "-x", ".x", "/x", "x/", "x.", "a..b", "a//b", "a/.b", "a.lock", "a.lock/b", "a b", "a~1"),
         *("a^", "a:b", "a?", "a*", "a[b", "a\\b", "@", "HEAD", "a@{1}", "a\x7f", "a\u200bb", "x" * 201),
+        # what nobody sees, or sees as another name
+        *("a\u2800b", "\u2800", "a\ufe0f", "a\u034fb", "a\u3164", "a\u00a0b", "a\u3000b", "a\U000e0101"),
     ],
 )
 def test_these_are_none_of_gits_branches(name):

@@ -40,7 +40,7 @@ def mirror():
     made.remove()
 
 
-def fetch(mirror, origin, seconds=10.0):
+def fetch(mirror, origin, seconds=60.0):
     mirror.fetch(RepositoryAddress.parse(origin.url), seconds=seconds)
 
 
@@ -84,7 +84,7 @@ def test_branches_with_odd_names_come_too(mirror, origin):
     fetch(mirror, origin)
 
     assert sorted(branches(mirror)) == sorted(["refs/heads/main", *(f"refs/heads/{name}" for name in odd)])
-    assert all(is_on(mirror.git, tip, name, seconds=5) for name in odd)
+    assert all(is_on(mirror.git, tip, name, seconds=60) for name in odd)
 
 
 def test_nothing_that_a_repository_names_is_run(mirror, origin, tmp_path):
@@ -151,11 +151,12 @@ def test_a_repository_that_is_too_large_is_refused_and_leaves_the_mirror(mirror,
         assert failed.value.fault == "too_large"
         assert mirror.size < 1 << 20
 
-    assert commit_of(mirror.git, small, seconds=5) == small
+    assert commit_of(mirror.git, small, seconds=60) == small
     origin.git("update-ref", "refs/heads/main", small)
     fetch(mirror, origin)
 
 
+@pytest.mark.full
 def test_a_file_of_nothing_but_zeros_is_bounded_in_memory(mirror, origin):
     origin.commit({"zeros": "\0" * (64 << 20)})
 
@@ -178,7 +179,7 @@ def test_what_a_killed_git_left_does_not_stop_the_next(mirror, origin):
 
     fetch(mirror, origin)
 
-    assert commit_of(mirror.git, tip, seconds=5) == tip
+    assert commit_of(mirror.git, tip, seconds=60) == tip
     assert not list(mirror.folder.rglob("*.lock"))
     assert not list(mirror.folder.rglob("tmp_*"))
 
@@ -213,7 +214,7 @@ def test_a_mirror_that_was_half_removed_is_made_again(mirror, origin):
 
     fetch(mirror, origin)
 
-    assert commit_of(mirror.git, origin.tip("main"), seconds=5)
+    assert commit_of(mirror.git, origin.tip("main"), seconds=60)
 
 
 def test_a_mirror_that_was_half_made_is_made_again(mirror, origin):
@@ -253,7 +254,7 @@ def test_a_fetch_that_began_before_it_was_asked_for_does_not_count(mirror, origi
         os.utime(stamp, ns=(stamp.stat().st_mtime_ns + 1,) * 2)  # the other fetch ends now
     waiting.join()
 
-    assert commit_of(mirror.git, tip, seconds=5) == tip
+    assert commit_of(mirror.git, tip, seconds=60) == tip
 
 
 def opened(file):
@@ -291,7 +292,10 @@ def contents(mirror):
     return tips, sorted(path.name for path in mirror.folder.glob("objects/**/*") if path.is_file())
 
 
-@pytest.mark.parametrize("grow", [many_objects, many_branches, one_large_file])
+@pytest.mark.parametrize(
+    "grow",
+    [*(pytest.param(each, marks=pytest.mark.full) for each in (many_objects, many_branches)), one_large_file],
+)
 @pytest.mark.parametrize("fetched", [True, False], ids=["fetched before", "first fetch"])
 @pytest.mark.parametrize("kernel", [True, False], ids=["kernel", "no kernel"])
 def test_what_grows_too_large_is_ended_and_leaves_nothing(
@@ -314,6 +318,7 @@ def test_what_grows_too_large_is_ended_and_leaves_nothing(
     assert not list(mirror.folder.rglob("*.before"))
 
 
+@pytest.mark.full
 def test_a_huge_repository_is_ended_while_it_comes(mirror, origin, settings, monkeypatch):
     """Also where the kernel holds no limit, little more than the limit ever lies on the disk."""
     monkeypatch.setattr(command, "_bounded", lambda bounds: [])
@@ -350,6 +355,7 @@ def test_slow_repositories_do_not_take_all_threads_of_a_process(mirror, origin):
     fetch(mirror, origin)
 
 
+@pytest.mark.full
 def test_a_process_that_is_killed_in_a_fetch_takes_its_git_along(mirror, origin, settings, tmp_path):
     """The other side of the fetch waits for ever; then the mirror is fetched as if nothing had been."""
     os.mkfifo(origin.folder / "packed-refs", 0o644)  # reading it waits
@@ -412,8 +418,8 @@ def test_many_packs_become_one_without_what_no_branch_has(mirror, origin):
     mirror.compact(seconds=10)
 
     assert mirror.packs == 1
-    assert commit_of(mirror.git, first, seconds=5) == first
-    assert commit_of(mirror.git, gone, seconds=5) == ""
+    assert commit_of(mirror.git, first, seconds=60) == first
+    assert commit_of(mirror.git, gone, seconds=60) == ""
 
 
 def test_a_mirror_that_is_being_fetched_is_removed_by_whoever_fetches_it(mirror, origin):

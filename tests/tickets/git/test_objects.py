@@ -23,11 +23,11 @@ def git(origin):
 
 
 def resolved(git, name):
-    return commit_of(git, name, seconds=5)
+    return commit_of(git, name, seconds=60)
 
 
 def at(git, commit, path):
-    with objects(git, seconds=5) as read:
+    with objects(git, seconds=60) as read:
         return read.at(commit, path)
 
 
@@ -71,7 +71,7 @@ def test_a_file_is_read_in_the_tree_of_the_commit(origin, git):
     entry = at(git, commit, "docs/a.md")
 
     assert entry.is_file
-    with objects(git, seconds=5) as read:
+    with objects(git, seconds=60) as read:
         assert read.file(entry) == b"# Plan"
 
 
@@ -120,7 +120,7 @@ def test_a_malformed_folder_is_not_read(origin, git, content):
 def test_a_large_file_is_not_read(origin, git):
     blob = origin.blob(bytes(11 << 20))
 
-    with objects(git, seconds=5) as read, pytest.raises(TooLarge) as large:
+    with objects(git, seconds=60) as read, pytest.raises(TooLarge) as large:
         read.file(Entry(b"100644", blob))
     assert large.value.size == 11 << 20
 
@@ -143,6 +143,19 @@ def test_what_outlives_its_git_is_ended_in_time_too(origin):
     assert (ended.late, ended.output) == (True, "")
 
 
+def test_git_whose_bounds_cannot_be_looked_at_is_ended(origin):
+    """Else it would run without any, those of its time included."""
+
+    def broken() -> bool:
+        raise PermissionError
+
+    git = Git(origin.folder, {"alias.long": "!sleep 5; echo too late"})
+
+    ended = git.run("long", bounds=Bounds(60, exceeded=broken))
+
+    assert (ended.late, ended.output) == (True, "")
+
+
 def test_git_that_says_too_much_is_ended(origin, git):
     for number in range(40):
         origin.blob(f"{number}".encode())
@@ -155,12 +168,12 @@ def test_whether_a_branch_has_a_commit(origin, git):
     first, second = origin.commit({"a": "1"}), origin.commit({"a": "2"})
     side = origin.commit({"a": "3"}, branch="side")
 
-    assert is_on(git, first, "main", seconds=5) is True
-    assert is_on(git, second, "main", seconds=5) is True
-    assert is_on(git, side, "main", seconds=5) is False
-    assert is_on(git, first, "none", seconds=5) is None
-    assert is_on(git, first, "--help", seconds=5) is None
-    assert is_on(git, first, "../heads/main", seconds=5) is None
+    assert is_on(git, first, "main", seconds=60) is True
+    assert is_on(git, second, "main", seconds=60) is True
+    assert is_on(git, side, "main", seconds=60) is False
+    assert is_on(git, first, "none", seconds=60) is None
+    assert is_on(git, first, "--help", seconds=60) is None
+    assert is_on(git, first, "../heads/main", seconds=60) is None
 
 
 @pytest.mark.parametrize("path", ["", "/a", "a/", "../a", "a/../b", "./a", "a//b", "a\0b", "x" * 5_000, "."])

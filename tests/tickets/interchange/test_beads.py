@@ -265,7 +265,7 @@ def test_an_id_that_several_tickets_had_names_them(project):
     import_issues(another_project, issue("bd-1"))
     with pytest.raises(Invalid, match=f"OMO-1, OMO-2, {another_project.key}-1. Use the key of one"):
         call_command("explain", "bd-1")
-    with pytest.raises(NotFound, match="no ticket BD-9"):
+    with pytest.raises(NotFound, match="there is no ticket bd-9"):
         call_command("explain", "bd-9")
 
 

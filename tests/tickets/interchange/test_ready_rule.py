@@ -137,6 +137,7 @@ def files(draw: Any) -> list[dict[str, Any]]:
 )
 @example([issue("a"), issue("b", ("conditional-blocks", "a")), issue("b.1"), issue("b.1.2")])
 @example([issue("w", ("waits-for", "gone")), issue("g", ("parent-child", "gone"), issue_type="gate")])
+@pytest.mark.full
 def test_what_is_ready_here_is_what_beads_would_offer(file):
     project = another()
     report = import_issues(project, *file)

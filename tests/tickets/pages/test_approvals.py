@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Event, Member
 from tests.factories import asks_for_approvals, decide, seen, submit
 from tickets.models import Approval, Ticket, TicketSpec
+from tickets.models.gate import approval_state
+from tickets.models.gate.approval import Decision
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -156,3 +158,21 @@ def test_the_page_takes_as_many_statements_for_twenty_decisions_as_for_one(clien
         page(client, asking)
 
     assert len(twenty) == len(one)
+
+
+def test_approvals_beyond_the_decisions_shown_count_too(client, asking, project, django_user_model, operator):
+    for number in range(22):
+        person = django_user_model.objects.create_user(f"approver-{number}")
+        Member.objects.create(project=project, user=person, role="approver")
+        decide(asking, "approve", by=person)
+    client.force_login(operator)
+
+    shown = plain(section(page(client, asking)))
+
+    assert "22 of 1" in shown
+    assert shown.count("approved it") == 20
+    assert "And 2 earlier decisions." in shown
+
+
+def test_each_decision_has_its_words():
+    assert set(approval_state.DID) == set(Decision.values)

@@ -6,7 +6,7 @@ import pytest
 
 from tests.factories import submit
 from tests.support.html import squeeze
-from tickets.models import Ticket, Workflow
+from tickets.models import Ticket, TicketSpec, Workflow
 
 pytestmark = pytest.mark.django_db
 
@@ -75,6 +75,22 @@ def test_a_follow_up_whose_answer_was_lost_is_opened_once(act, ticket, operator)
     assert "Yet more</textarea>" in other
     assert Ticket.objects.count() == 2
     assert act("follow-up", reason="Yet more", state="1")[0] == 200
+
+
+def test_a_follow_up_is_opened_once_though_somebody_opened_another_meanwhile(
+    act, ticket, operator, django_user_model
+):
+    Ticket.objects.move(ticket.pk, "DONE", by=operator)
+    assert act("follow-up", reason="More", state="0")[0] == 200
+    dana = django_user_model.objects.create_superuser("dana", password=None)
+    for title in ("More", "Others"):
+        Ticket.objects.open(ticket.project, TicketSpec(title, follow_up=ticket), by=dana)
+
+    status, shown = act("follow-up", reason="More", state="0")
+
+    assert (status, DONE_ALREADY in shown) == (409, True)
+    other = act("follow-up", reason="Others", state="0")[1]
+    assert (DONE_ALREADY in other, "dana was faster" in other) == (False, True)
 
 
 def test_a_change_of_the_workflows_version_is_told_in_words(act, ticket, operator):

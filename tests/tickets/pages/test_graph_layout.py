@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from tickets.pages.graph_layout import BELOW, BENDS, HEIGHT, WIDTH, lay_out
+from tickets.pages.graph_layout import BELOW, BENDS, HEIGHT, WIDTH, Size, lay_out
 
 
 def some(count: int, seed: int = 1) -> tuple[range, list[tuple[int, int]]]:
@@ -45,6 +45,48 @@ def test_a_chain_is_a_line_and_a_cycle_is_refused():
     with pytest.raises(ValueError, match="cycle"):
         lay_out("ab", [("a", "b"), ("b", "a")])
     assert lay_out([], []).width == 0
+
+
+def test_parts_that_nothing_joins_stand_below_each_other_without_a_gap():
+    """As the tasks of a vote stand beside a join: left alone, they settle a screen apart."""
+    first, second = [("a", "b"), ("b", "c")], [("s", "1"), ("s", "2"), ("s", "3"), ("1", "e"), ("x", "y")]
+    nodes = sorted({node for edge in first + second for node in edge})
+    for order in (nodes, nodes[::-1]):
+        drawing = lay_out(order, first + second)
+        tops = sorted(y for _, y in drawing.places.values())
+        assert max(below - above for above, below in pairwise(tops)) <= HEIGHT + BELOW
+        assert drawing.height <= tops[-1] + HEIGHT + 2 * BELOW
+
+
+def test_nodes_of_a_group_stand_together_in_one_frame():
+    """The others of their layer would stand between them, by what they are joined to."""
+    edges = [("source", node) for node in "abcdef"] + [(node, "top") for node in "ace"]
+    edges += [(node, "low") for node in "bdf"]
+    groups = dict.fromkeys("abe", "split")
+    drawing = lay_out(["source", *"abcdef", "top", "low"], edges, groups=groups)
+
+    order = sorted("abcdef", key=lambda node: drawing.places[node][1])
+    first = min(order.index(node) for node in groups)
+    assert set(order[first : first + 3]) == set(groups)
+    [frame] = drawing.frames
+    inside = [
+        node
+        for node, (x, y) in drawing.places.items()
+        if frame.x < x + WIDTH and x < frame.x + frame.width
+        if frame.y < y + HEIGHT and y < frame.y + frame.height
+    ]
+    assert set(inside) == set(groups)
+    assert frame.y >= 0
+
+
+def test_a_smaller_node_is_met_where_it_is_and_left_where_it_ends():
+    small = Size(100, 20)
+    drawing = lay_out("abc", [("a", "b"), ("b", "c")], sizes={"b": small})
+
+    (x, y), (next_x, _) = drawing.places["b"], drawing.places["c"]
+    assert drawing.paths["a", "b"].endswith(f" {x:.0f} {y + 10:.0f}")
+    assert drawing.paths["b", "c"].startswith(f"M{x + 100:.0f} {y + 10:.0f}")
+    assert next_x < x + WIDTH
 
 
 def test_many_long_edges_do_not_make_the_drawing_quadratic():

@@ -39,6 +39,16 @@ def test_what_would_take_long_is_refused_before_it_is_read(monkeypatch, part):
         html_of(part * (LONGEST // len(part)))
 
 
+@pytest.mark.parametrize("part", ["|c|d|e|f\n|-|-|-|-\n\n", "- - - - a\n", "  - a\n    - b\n"])
+def test_what_is_left_ends_after_so_many_steps(monkeypatch, part):
+    monkeypatch.setattr(markdown, "SECONDS", 3600)
+    monkeypatch.setattr(markdown, "LINES", LONGEST)
+    monkeypatch.setattr(markdown, "MARKS", LONGEST)
+
+    with pytest.raises(TooIntricate):
+        html_of(part * (LONGEST // len(part)))
+
+
 def test_what_is_left_ends_with_its_time(monkeypatch):
     monkeypatch.setattr(markdown, "SECONDS", -1)
 
@@ -46,7 +56,8 @@ def test_what_is_left_ends_with_its_time(monkeypatch):
         html_of("a\n")
 
 
-def test_a_manual_of_the_largest_size_is_drawn():
+def test_a_manual_of_the_largest_size_is_drawn_also_by_a_busy_machine(monkeypatch):
+    monkeypatch.setattr(markdown, "SECONDS", 3600)
     text = "".join(manual.read_text() for manual in MANUALS).encode()[:LONGEST].decode(errors="ignore")
     assert len(text) > LONGEST * 0.9
 

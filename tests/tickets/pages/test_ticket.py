@@ -131,11 +131,11 @@ def test_history_marks_what_was_forced_imported_and_refused(page, project, deliv
     Ticket.objects.move(
         delivery.pk, "TESTING", by=operator, force=True, reason="the demo is tomorrow morning"
     )
-    text = shown(page, delivery, "?history=all")
+    text = shown(page, delivery, "?timeline=all")
     assert "Forced" in text
     assert "the demo is tomorrow morning" in text
-    assert "Gate refused: Implementation" in text
-    assert "gate passed 4/4" in text
+    assert "ran the checks of Implementation: 5 checks do not pass" in text
+    assert "4 of 4 checks" in text
     simple = Workflow.objects.latest_of("simple")
     bulk_import.import_backlog(
         Backlog("test", [Item("1", "Old one", done=True)]), project=project, workflow=simple, by=operator
@@ -262,32 +262,6 @@ def test_an_act_without_effect_on_tasks_counts_none(page, ticket, operator):
 
     assert "No task of this phase is open." in texts[0]
     assert not [text for text in texts if re.search(r"\b0 (claims|open|ready|running|of them)", text)]
-
-
-def test_the_timeline_tells_claims_failures_and_retries_beside_moves_page_by_page(
-    page, project, ada, operator, monkeypatch
-):
-    monkeypatch.setattr("tickets.pages.history.EVENTS_A_PAGE", 2)
-    ticket = Ticket.objects.open(project, TicketSpec("Fails", tasks=[TaskSpec("x")]), by=operator)
-    [claim] = Task.objects.claim(by=ada)
-    fail(claim, by=ada, error="<i>no disk</i>", kind="permanent")
-    Task.objects.filter(ticket=ticket).retry(by=operator, reason="the disk is back")
-
-    latest = shown(page, ticket, "?history=all")
-    before = re.search(r"before=(\d+)", latest)[1]
-    older = shown(page, ticket, f"?history=all&before={before}")
-
-    told = latest.partition('id="history-title"')[2]
-    assert "was retried" in told
-    assert "the disk is back" in told
-    assert "failed" in told
-    assert "&lt;i&gt;no disk&lt;/i&gt;" in told
-    assert "was claimed" not in told
-    told = older.partition('id="history-title"')[2]
-    assert "was claimed" in told
-    assert "Opened in" in told
-    assert "was retried" not in told
-    assert page.get(f"/tickets/{ticket.key}/?before=x").status_code == 404
 
 
 def test_a_ticket_that_went_back_says_why_where_it_now_is(page, ticket, delivery, operator):

@@ -11,17 +11,19 @@ from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
 from django.utils.html import strip_tags
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from omoi_site.errors import OmoiError
 from omoi_site.setup import doctor
 from tests import factories
+from tests.support.kept_plans import kept_plans
 from tests.tickets.explain.random_world import ACTS, QUIET, TASKS, World, silent
-from tickets.models import Task, Ticket
+from tickets.models import Task, TaskSpec, Ticket
+from tickets.models.explain import task_obstacles, ticket_obstacles
 from tickets.models.explain import ticket_explanation as standstill
 from tickets.pages.actions import TASK, TICKET
-from tickets.pages.cause_display import display_of, displays_of, shared_causes
+from tickets.pages.cause_display import MOVING, TONES_AND_ICONS, display_of, displays_of, shared_causes
 
 pytestmark = pytest.mark.django_db
 
@@ -34,9 +36,11 @@ CODE = re.compile(r"\b[a-z]+_[a-z_]+\b|\b[A-Z]+_[A-Z_]+\b")
 PHASES = re.compile(
     r"\b(TODO|DOING|DONE|BACKLOG|REQUIREMENTS|DESIGN|IMPLEMENTATION|TESTING|DEPLOYMENT|BLOCKED|CANCELLED)\b"
 )
-# Names a person types or looks for as they stand: variables of the environment, programs and files.
+# Names a person types or looks for as they stand: variables of the environment, programs and files, and a
+# phase in a command or a route.
 TYPED = re.compile(
-    r"\b(OMOI_[A-Z_]+|DATABASE_URL|BROKER_URL|FORWARDED_ALLOW_IPS|DJANGO_[A-Z_]+|test_\*|[\w.]+_batch\(\))"
+    r"\b(OMOI_[A-Z_]+|DATABASE_URL|BROKER_URL|FORWARDED_ALLOW_IPS|DJANGO_[A-Z_]+|test_\*|[\w.]+_batch\(\)"
+    r"|(?<=/phases/)[A-Z_]+(?=/)|(?<=manage\.py projects )(pause|resume) [A-Z0-9]+ [A-Z_]+)"
 )
 
 
@@ -57,12 +61,15 @@ def clean(*texts: str) -> None:
         "its lease ends 2026-11-28 09:00:01 UTC", "last heard 03:02:04", "agent:ada is silent",
         "waits for task:OMO-1.2", "see unmet",
         "edit not_before", "it stands in DOING", "the gate refused: has_tests", "IN_REVIEW",
+        "phase DOING is paused; POST /projects/OMO/resume",
+        "python3 manage.py projects resume OMO: TODO waits",
     ],
 )  # fmt: skip
 def test_what_is_no_word_for_people_is_found(text):
     assert faults(text)
     assert not faults(
-        "ada has not been heard from for 4 minutes; OMO-1.2 stands in In review; set DATABASE_URL"
+        "ada has not been heard from for 4 minutes; OMO-1.2 stands in In review; set DATABASE_URL;"
+        " POST /projects/OMO/phases/IN_REVIEW/resume, or python3 manage.py projects resume OMO IN_REVIEW"
     )
 
 
@@ -108,9 +115,10 @@ class Telling(World):
 
 @pytest.mark.full
 @settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
+@example(tasks=[(0, TaskSpec("Do it", phase="TODO"))], acts=[("pause_phase", "TODO")])
 @given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=25))
 def test_every_cause_and_refusal_is_told_in_words_for_people(operator, tasks, acts):
-    with transaction.atomic(), mock.patch.object(standstill, "MOST", 2):
+    with kept_plans(), transaction.atomic(), mock.patch.object(standstill, "MOST", 2):
         world = Telling(operator)
         world.add(tasks)
         for act in acts:
@@ -162,7 +170,7 @@ def test_no_page_and_no_dialog_tells_a_bare_moment_or_a_word_of_the_api(client, 
     client.force_login(operator)
     pages = [
         f"/tickets/{delivery.key}/",
-        f"/tickets/{delivery.key}/?history=all",
+        f"/tickets/{delivery.key}/?timeline=all",
         "/board/?project=OMO",
         "/board/?project=OMO&view=attention",
         "/attention/",
@@ -196,3 +204,9 @@ def test_no_command_tells_a_bare_moment_or_a_word_of_the_api(delivery, capsys):
         assert not faults(said), said
     for finding in doctor.findings():
         assert not MOMENT.search(doctor.text(finding, 12)), finding
+
+
+def test_each_cause_has_its_tone_and_icon():
+    codes = {obstacle.code for obstacle in (*task_obstacles.OBSTACLES, *ticket_obstacles.OBSTACLES)}
+
+    assert codes - TONES_AND_ICONS.keys() - MOVING == {"tasks"}  # that the tasks must be done is no cause

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from omoi_site.errors import NotFound
 from tests.support import origins
@@ -68,3 +70,6 @@ def test_it_is_shown_to_people(project, capsys):
     told = capsys.readouterr().out
     assert "There are no repositories" in told
     assert "OMO/shop  https://forge.example/shop.git  main  not fetched yet" in told
+    Repository.objects.update(fetched_at=timezone.now() - timedelta(hours=3))
+    call_command("repositories", "list", "OMO")
+    assert "main  fetched 3 hours ago" in capsys.readouterr().out

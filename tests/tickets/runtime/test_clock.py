@@ -57,6 +57,7 @@ def runs_now():
     )
 
 
+@pytest.mark.full
 def test_a_second_clock_stands_by_and_takes_over_when_the_first_is_killed():
     with clock() as first:
         mine = until(leader)
@@ -82,10 +83,11 @@ def test_a_clock_lapses_a_claim_soon_after_its_lease(task, ada):
         until(lambda: Task.objects.get(pk=task.pk).state == "pending", 6.5)
 
 
+@pytest.mark.full
 def test_a_clock_outlives_its_connection(task):
     with clock() as process:
         before = until(leader)
-        sql.rows("SELECT pg_terminate_backend(%s)", [before])
+        sql.rows("SELECT pg_terminate_backend(%s, 5000)", [before])
         until(lambda: leader() not in (None, before), 10)
         SweepRun.objects.update(at="2020-01-01T00:00Z")
         until(runs_now)
@@ -96,6 +98,7 @@ def test_a_clock_outlives_its_connection(task):
 @pytest.mark.parametrize(
     "before", [[], ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"]], ids=["by hand", "in the background"]
 )
+@pytest.mark.full
 def test_a_clock_ends_at_once_and_cleanly_when_asked(by, before):
     with clock(*before) as process:
         until(leader)
@@ -121,6 +124,7 @@ def test_a_clock_that_is_ended_ends_whatever_the_interrupt_leaves_behind(left_be
     clock.run()
 
 
+@pytest.mark.full
 def test_a_clock_ends_at_once_in_the_middle_of_a_statement(task):
     """A sweep that waits for a row somebody holds does not keep the process."""
     with clock() as process:
@@ -152,8 +156,14 @@ def test_a_sweep_that_did_something_may_run_again_sooner():
     done = [3]
     sweep = Sweep("busy", 60, lambda: done.pop() if done else 0, batch=None, busy_s=0.5)
     clock = Clock([sweep])
-    clock.turn()
-    assert 0 < clock.due["busy"] - time.monotonic() <= 0.5
+
+    def rest():
+        """Within these bounds it has planned its next run."""
+        before, _, after = time.monotonic(), clock.turn(), time.monotonic()
+        return clock.due["busy"] - after, clock.due["busy"] - before
+
+    least, most = rest()
+    assert least <= 0.5 <= most
     clock.due["busy"] = 0.0
-    clock.turn()
-    assert clock.due["busy"] - time.monotonic() > 59
+    least, most = rest()
+    assert least <= 60 <= most

@@ -12,7 +12,6 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 
-from agents.executors.job_folder import shared_folder
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tests.factories import install_profile, shell_tasks, states
@@ -20,7 +19,7 @@ from tests.support import ROOT, cluster
 from tests.support.api_client import api_of
 from tests.support.wait import until
 from tests.support.worker_process import running_worker
-from tickets.models import Task, TaskSpec, Ticket, TicketSpec
+from tickets.models import Outcome, Task, TaskSpec, Ticket, TicketSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,16 +28,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def worker():
     with running_worker() as process:
         yield process
-
-
-@pytest.fixture
-def shared():
-    """An empty folder that a job can reach too: `$OMOI_SHARED`, as jobs call it."""
-    folder = shared_folder("tests")
-    folder.chmod(0o777)
-    for left in folder.iterdir():
-        left.unlink()
-    return folder
 
 
 @pytest.fixture
@@ -64,6 +53,7 @@ def test_a_worker_carries_out_a_command_and_its_ticket_moves_on(project, operato
     assert (task.state, task.fence, task.result["output"]) == ("completed", 1, "hello; $HOME\n")
 
 
+@pytest.mark.full
 def test_as_many_tasks_run_at_once_as_a_worker_has_threads(ticket, operator, shared):
     """Each of six waits for the other five: fewer threads would never end."""
     six = shell_tasks(
@@ -77,6 +67,7 @@ def test_as_many_tasks_run_at_once_as_a_worker_has_threads(ticket, operator, sha
         until(lambda: states(*six) == ["completed"] * 6, why=worker.last_words)
 
 
+@pytest.mark.full
 def test_what_a_task_says_is_stored_and_what_goes_wrong_is_told(ticket, operator, worker):
     said, failed = shell_tasks(
         ticket, r"printf 'a\000\377'", "echo sorry; exit 3", by=operator, max_attempts=1
@@ -92,6 +83,7 @@ def test_what_a_task_says_is_stored_and_what_goes_wrong_is_told(ticket, operator
     assert Task.objects.get(pk=paused.pk).result["value"] == {"paused_s": 0.0}
 
 
+@pytest.mark.full
 def test_a_profile_that_is_gone_fails_its_task_for_good(ticket, operator):
     install_profile("soon-gone", words=["true"])
     [task] = Task.objects.add(ticket, [TaskSpec("Try", profile="soon-gone")], by=operator)
@@ -131,6 +123,7 @@ def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, ope
         assert Task.objects.filter(pk=task.pk, fence=2, attempts=2).exists()
 
 
+@pytest.mark.full
 def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator, shared):
     [task] = shell_tasks(
         ticket, "touch $OMOI_SHARED/$OMOI_ATTEMPT; [ $OMOI_ATTEMPT = 2 ] || sleep 300", by=operator
@@ -144,6 +137,7 @@ def test_a_restarted_worker_keeps_nothing_of_the_dead_one_alive(ticket, operator
         )  # its lease of a minute is not waited for
 
 
+@pytest.mark.full
 def test_a_killed_broker_connection_only_delays(ticket, operator):
     """Polls are off here: what is done was hinted."""
     keep_open(ticket, by=operator)
@@ -161,6 +155,7 @@ def keep_open(ticket, *, by):
     Task.objects.add(ticket, [TaskSpec("What nobody can do", capabilities=["flying"])], by=by)
 
 
+@pytest.mark.full
 def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared):
     keep_open(ticket, by=operator)
     [task] = shell_tasks(
@@ -178,6 +173,7 @@ def test_a_worker_outlives_the_loss_of_every_connection(ticket, operator, shared
 
 
 @pytest.mark.parametrize("how", ["cancelled", "lapsed"])
+@pytest.mark.full
 def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
     [task] = shell_tasks(
         ticket,
@@ -198,6 +194,7 @@ def test_a_claim_that_is_lost_ends_its_whole_group(ticket, operator, how, mark):
     assert states(task) == ["cancelled" if how == "cancelled" else "failed"]
 
 
+@pytest.mark.full
 def test_a_worker_told_to_end_lets_running_work_finish_and_takes_no_more(ticket, operator, shared):
     [task] = shell_tasks(
         ticket, "touch $OMOI_SHARED/begun; until [ -e $OMOI_SHARED/go ]; do sleep 0.1; done", by=operator
@@ -211,6 +208,7 @@ def test_a_worker_told_to_end_lets_running_work_finish_and_takes_no_more(ticket,
     assert states(task, later) == ["completed", "pending"]
 
 
+@pytest.mark.full
 def test_work_that_outlasts_the_grace_is_ended_and_given_back(ticket, operator, shared):
     [task] = shell_tasks(ticket, "touch $OMOI_SHARED/begun; sleep 300", by=operator)
     with running_worker(OMOI_WORKER_GRACE_S="0.2") as worker:
@@ -221,6 +219,7 @@ def test_work_that_outlasts_the_grace_is_ended_and_given_back(ticket, operator, 
 
 
 @pytest.mark.parametrize("sandbox", ["none", "auto"])
+@pytest.mark.full
 def test_what_a_machine_leaves_open_to_jobs_is_a_warning_of_readyz(web, sandbox):
     with running_worker(OMOI_SANDBOX=sandbox):
         answer = until(lambda: readyz(web, open=sandbox == "none"))
@@ -236,6 +235,7 @@ def readyz(web, *, open):
     return answer if bool(answer["warnings"]) == open else None
 
 
+@pytest.mark.full
 def test_jobs_commit_in_git_as_their_worker(ticket, operator, worker):
     [task] = shell_tasks(
         ticket, "git init -q .; git commit -q --allow-empty -m x; git log --format='%an %ae %cn'", by=operator
@@ -245,6 +245,7 @@ def test_jobs_commit_in_git_as_their_worker(ticket, operator, worker):
     assert task.result["output"] == "w1 w1@omoi.invalid w1\n"
 
 
+@pytest.mark.full
 def test_two_workers_never_have_one_name(worker):
     second = subprocess.run(
         [sys.executable, "manage.py", "worker", "--name", "w1"],
@@ -284,6 +285,7 @@ def test_a_task_that_no_worker_could_run_is_refused_naming_the_field(ticket, ope
     )
 
 
+@pytest.mark.full
 def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
     reporting = install_profile(
         "reporting",
@@ -310,13 +312,96 @@ def test_what_the_work_leaves_is_handed_in_under_its_fence(ticket, operator):
     assert (log.type, log.task_id, log.fence, log.by) == ("test_evidence", task.pk, 1, "agent:w1")
 
 
-def test_work_that_leaves_less_than_its_profile_promises_fails(ticket, operator):
+def finding(content):
+    """A profile whose jobs leave this in the file of what they found."""
+    return install_profile(
+        "finding",
+        words=["sh", "-c", {"slot": "text"}],
+        slots={"text": {"pattern": "(?s).*", "default": f"printf '%s' '{content}' > found.json"}},
+        discoveries="found.json",
+    )
+
+
+@pytest.mark.full
+def test_what_the_work_found_on_the_way_is_recorded_with_its_completion(ticket, operator):
+    found = """[{"type": "bug", "title": "Rounds down", "body": "password=hunter2 in line 40"}]"""
+    several = [
+        TaskSpec("Look", profile=finding(found)),
+        TaskSpec("Find nothing", profile="finding", slots={"text": "true"}),
+    ]
+    tasks = Task.objects.add(ticket, several, by=operator)
+
+    with running_worker() as worker:
+        until(lambda: states(*tasks) == ["completed"] * 2, why=worker.last_words)
+
+    [discovery] = ticket.discoveries.all()
+    assert (discovery.task, discovery.type, discovery.title, discovery.by) == (
+        tasks[0],
+        "bug",
+        "Rounds down",
+        "agent:w1",
+    )
+    assert "hunter2" not in discovery.body
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        ("""[{"type": "bug"}]""", "what it found cannot be recorded: discoveries.0.title: is required"),
+        pytest.param("""[{"type": "bug", "title": " "}]""", "discoveries.0.title", marks=pytest.mark.full),
+        pytest.param(
+            """[{"type": "bug", "title": "x", "level": 3}]""", "level is not known", marks=pytest.mark.full
+        ),
+        pytest.param("""{"type": "bug"}""", "found.json must be a JSON list", marks=pytest.mark.full),
+        pytest.param("[", "found.json is not valid JSON", marks=pytest.mark.full),
+    ],
+)
+def test_what_is_no_discovery_fails_validation_and_leaves_others_alone(ticket, operator, content, fault):
+    specs = [
+        TaskSpec("Look", profile=finding(content)),
+        TaskSpec("Find nothing", profile="finding", slots={"text": "true"}),
+    ]
+    task, other = Task.objects.add(ticket, specs, by=operator)
+
+    with running_worker() as worker:
+        until(lambda: task.validations.exists(), why=worker.last_words)
+        until(lambda: states(other) == ["completed"], why=worker.last_words)
+
+    assert fault in task.validations.get().error
+    assert not ticket.discoveries.exists()
+
+
+@pytest.mark.full
+def test_a_check_that_fails_is_put_right_by_an_agent_and_run_again(ticket, ada, operator, shared):
+    words = ["sh", "-c", "cat $OMOI_SHARED/answer; grep -q 42 $OMOI_SHARED/answer"]
+    checking = install_profile("checking", words=words, checks=True, shared="tests")
+    answer = shared / "answer"
+    answer.write_text("it is 41")
+    [task] = Task.objects.add(ticket, [TaskSpec("Check the answer", profile=checking)], by=operator)
+
+    with running_worker() as worker:
+        until(lambda: task.validations.exists(), why=worker.last_words)
+        [fix] = Task.objects.claim(by=ada)
+        answer.write_text("it is 42")
+        Task.objects.settle([Outcome(fix.task, fix.fence, "completed")], by=ada)
+        until(lambda: states(task) == ["completed"], why=worker.last_words)
+
+    assert (fix.title, fix.kind) == ("Fix: Check the answer", "fix")
+    assert task.validations.get().error == "exit status 1\nit is 41"
+
+
+@pytest.mark.full
+def test_work_that_leaves_less_than_its_profile_promises_fails_validation(ticket, operator):
+    """What is missing is put right by an agent; then the work is done again."""
     promising = install_profile("promising", words=["true"], artifacts={"report.md": "requirements_document"})
     [task] = Task.objects.add(ticket, [TaskSpec("Report", profile=promising, max_attempts=1)], by=operator)
 
     with running_worker() as worker:
-        until(lambda: states(task) == ["failed"], why=worker.last_words)
+        until(lambda: task.validations.exists(), why=worker.last_words)
 
     task.refresh_from_db()
+    found = task.validations.get()
+    assert (task.state, task.open_needs, found.fix.profile) == ("pending", 1, "")
     assert "leave report.md" in task.error
+    assert "leave report.md" in found.fix.description
     assert not ticket.artifacts.exists()

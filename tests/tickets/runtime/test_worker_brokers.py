@@ -8,9 +8,10 @@ from omoi_site.database import sql
 from tests.factories import shell_tasks, states
 from tests.support import cluster
 from tests.support.brokers import RabbitMQ, Redis
+from tests.support.external import needs_library
 from tests.support.wait import until
 from tests.support.worker_process import running_worker
-from tests.tickets.runtime.test_worker import keep_open, shared  # noqa: F401
+from tests.tickets.runtime.test_worker import keep_open
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 
@@ -24,9 +25,7 @@ def server(request, tmp_path, settings):
     if request.param is None:
         yield None
         return
-    pytest.importorskip(
-        {Redis: "redis", RabbitMQ: "pika"}[request.param], reason="pip install -r requirements-scale.txt"
-    )
+    needs_library(request.param.__name__.lower())
     made = request.param(tmp_path)
     made.start()
     yield made
@@ -37,7 +36,7 @@ def test_every_task_is_done_once_while_workers_and_broker_are_killed(
     server,
     ticket,
     operator,
-    shared,  # noqa: F811
+    shared,
 ):
     environment = {"BROKER_URL": server.url} if server else {}
     sixty = shell_tasks(ticket, *[ALONE] * 60, by=operator, max_attempts=10)

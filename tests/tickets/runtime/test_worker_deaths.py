@@ -7,7 +7,6 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from agents.executors.job_folder import shared_folder
 from agents.models import Agent, Event
 from omoi_site.database import sql
 from tests.factories import complete, fail, shell_tasks, states
@@ -94,6 +93,7 @@ def test_after_two_deaths_a_task_runs_with_nothing_beside_it(ticket, w1, w2, die
     for _ in range(2):
         started(w1)
         dies(w1)
+    Task.objects.filter(pk=poison.pk).update(rank=0)  # each death put it back
     echoes(ticket, 9)
 
     [alone] = Task.objects.claim(by=w1, limit=4)  # it comes first, and nothing comes along
@@ -285,16 +285,6 @@ def test_what_runs_alone_never_has_company_however_many_claim(ticket, w1):
 
 
 # -- with a worker's real process
-
-
-@pytest.fixture
-def shared():
-    """An empty folder that a job can reach too: `$OMOI_SHARED`."""
-    folder = shared_folder("tests")
-    folder.chmod(0o777)
-    for left in folder.iterdir():
-        left.unlink()
-    return folder
 
 
 @pytest.mark.full

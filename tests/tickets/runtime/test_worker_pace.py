@@ -61,6 +61,7 @@ def add(ticket, profile, count, **more):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_quick_tasks_are_fetched_ahead_and_each_is_done_once(ticket, quick):
     tasks = add(ticket, quick, 200)
 
@@ -77,6 +78,7 @@ def test_quick_tasks_are_fetched_ahead_and_each_is_done_once(ticket, quick):
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.full
 def test_what_was_fetched_ahead_is_ready_again_when_a_long_task_comes_between(ticket, quick):
     """Nothing stays with a worker that has no thread for it."""
     add(ticket, quick, 60)
@@ -100,6 +102,7 @@ def test_what_was_fetched_ahead_is_ready_again_when_a_long_task_comes_between(ti
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", ["end", "kill"])
+@pytest.mark.full
 def test_what_was_fetched_and_not_begun_costs_no_attempt(ticket, operator, how):
     """Of tasks with a process each, whatever ended the worker."""
     tasks = shell_tasks(ticket, *["exit 0"] * 20, "sleep 300", "sleep 300", *["exit 0"] * 20, by=operator)

@@ -57,6 +57,7 @@ def test_one_signal_ends_all_and_none_outlives_the_first(group, how):
     until(lambda: not any(map(alive, processes)), 30)
 
 
+@pytest.mark.full
 def test_one_that_cannot_start_ends_them_all_with_its_reason():
     with pytest.raises(AssertionError, match="capacity"):
         WorkerProcess("w", 0, "--processes=2")

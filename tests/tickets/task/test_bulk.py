@@ -69,6 +69,7 @@ def test_a_scientific_workflow_of_any_size_comes_in(project, size):
     assert Task.objects.filter(open_needs=3, edges_left=3).count() > 0.9 * size
 
 
+@pytest.mark.full
 def test_after_an_import_that_was_undone_the_next_costs_no_more(project):
     size = 1500
     with transaction.atomic():
@@ -93,6 +94,7 @@ def test_an_import_asks_as_often_for_a_task_more_as_for_none(project):
 
 
 @pytest.mark.parametrize("form", ["wfformat", "beads"])
+@pytest.mark.full
 def test_an_import_tells_how_far_it_is(project, form):
     size, made = 2 * BATCH + 1, []
     file = (

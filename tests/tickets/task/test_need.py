@@ -6,7 +6,7 @@ import pytest
 
 from bench.claim import measure
 from omoi_site.database import sql
-from tests.factories import complete, fail
+from tests.factories import complete, fail, lapse
 from tickets.models import Cycle, Edge, Need, NotReady, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.task.open_needs import RECOUNT
 from tickets.models.task.rank import ENOUGH
@@ -104,6 +104,52 @@ def test_a_retry_takes_back_what_the_end_decided_for_pending_children_alone(add,
     assert complete(claim, by=bob).state == "completed"
     assert now(parent).is_ready
     assert now(parent).attempts == 0
+
+
+@pytest.fixture
+def held_by_bob(add, ada, bob):
+    """A task that needs the failure of another and one of two, and is claimed by bob since it has those."""
+    parents = add("risky", "other")
+    child = add("clean up", needs=[NeedSpec(parents[0].pk, when="failure"), "other"], join=1, priority=0)
+    end_badly(parents[0], ada)
+    [claim] = Task.objects.claim(by=bob)
+    return parents, child, claim
+
+
+@pytest.mark.parametrize("back", ["released", "failed", "revoked", "lapsed"])
+def test_a_claimed_task_waits_again_for_a_parent_that_was_retried(held_by_bob, bob, operator, back):
+    [parent, _], child, claim = held_by_bob
+
+    Task.objects.filter(pk=parent.pk).retry(by=operator, reason="x")
+    if back == "released":
+        Task.objects.release(claim.task, claim.fence, by=bob)
+    elif back == "failed":
+        fail(claim, by=bob)
+    elif back == "revoked":
+        Task.objects.filter(pk=child.pk).revoke(by=operator, reason="x")
+    else:
+        lapse(claim)
+
+    assert (now(child).state, now(child).open_needs, now(child).unsatisfiable) == ("pending", 1, False)
+    assert Task.objects.recheck_needs(0, child.pk) == 0
+
+
+def test_what_a_claimed_task_waits_for_is_counted_while_it_is_claimed(held_by_bob, ada, bob, operator):
+    [parent, other], child, claim = held_by_bob
+    assert (now(child).open_needs, now(child).edges_left) == (0, 1)
+
+    Task.objects.filter(pk=other.pk).cancel(by=operator, reason="x")
+    assert (now(child).open_needs, now(child).edges_left) == (0, 0)
+
+    Task.objects.filter(pk=parent.pk).retry(by=operator, reason="x")
+    assert (now(child).open_needs, now(child).edges_left) == (1, 1)
+
+    [again] = Task.objects.claim(by=ada)
+    complete(again, by=ada)
+    assert (now(child).state, now(child).open_needs, now(child).unsatisfiable) == ("claimed", 1, False)
+    Task.objects.release(claim.task, claim.fence, by=bob)
+    assert (now(child).state, now(child).open_needs, now(child).unsatisfiable) == ("pending", 1, True)
+    assert Task.objects.recheck_needs(0, child.pk) == 0
 
 
 def test_taking_needs_away_never_leaves_a_join_that_cannot_be_met(add, operator, ada):

@@ -8,6 +8,7 @@ from agents.models import Event, Project
 from omoi_site.database import sql
 from tests.factories import allow_workflow, complete, submit
 from tests.support.concurrency import meanwhile
+from tests.support.waits import store_waits
 from tickets.models import SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import automation
 
@@ -136,6 +137,7 @@ def test_a_move_that_cannot_be_made_says_why_and_what_helps(bereft, client, oper
     assert "Fix that" in cause["how"]
     assert cause["since"] is not None
     assert Ticket.objects.waits([bereft.pk]) == {bereft.pk: "operator"}
+    store_waits()
     assert Ticket.objects.waiting_on("operator", limit=5) == ([bereft.pk], None)
     client.force_login(operator)
     assert "there is no profile tool" in client.get(f"/tickets/{bereft.key}/").content.decode()

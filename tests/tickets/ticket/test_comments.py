@@ -385,7 +385,7 @@ def test_what_a_comment_says_is_text_and_its_author_is_nobody_of_ours(project, p
     assert "Unknown author" in html
     assert '<a href="https://example.com/9?a=1&amp;b=2" rel="noopener noreferrer">' in html
     plain = page(Ticket.objects.get(source_id="bd-2"))
-    assert "Comments" not in plain
+    assert "comments-title" not in plain
     assert "Elsewhere" not in plain
 
 

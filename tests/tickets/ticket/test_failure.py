@@ -126,7 +126,7 @@ def test_a_person_who_runs_the_checks_sets_nothing_in_motion(opened, ada, operat
 
 
 @pytest.mark.parametrize(
-    ("on_failure", "told"),
+    ("on_failure", "sentence"),
     [
         (None, ""),
         (
@@ -137,13 +137,13 @@ def test_a_person_who_runs_the_checks_sets_nothing_in_motion(opened, ada, operat
         ({"block": "failing_checks"}, "the ticket is blocked (failing checks)"),
     ],
 )
-def test_explain_says_before_what_would_follow(opened, ada, operator, client, on_failure, told):
+def test_explain_says_before_what_would_follow(opened, ada, operator, client, on_failure, sentence):
     ticket = work(opened(on_failure), ada)
 
-    assert api_of(operator).get(f"/tickets/{ticket.key}/explain").json()["on_failure"] == told
+    assert api_of(operator).get(f"/tickets/{ticket.key}/explain").json()["on_failure"] == sentence
     client.force_login(operator)
     page = " ".join(client.get(f"/tickets/{ticket.key}/").content.decode().split())
-    assert (f"If it refuses when all tasks are done, {told}." in page) is bool(told)
+    assert (f"If it refuses when all tasks are done, {sentence}." in page) is bool(sentence)
 
 
 def test_a_rejection_goes_back_as_often_as_a_person_rejects(opened, ada, operator):

@@ -12,12 +12,15 @@ from omoi_site.errors import NotFound
 from tests.factories import allow_workflow, fail
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile, race
+from tests.support.waits import store_waits
 from tickets.models import Link, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.ticket.past_phases import PhaseLeft
 from tickets.models.ticket.transitions import TransitionNotAllowed
 from tickets.workflows.document import InvalidWorkflow
 
 pytestmark = pytest.mark.django_db
+
+TRIES = [50, pytest.param(100, marks=pytest.mark.full)]
 
 PHASES = [
     {"name": "PLAN", "to": ["BUILD"]},
@@ -124,14 +127,14 @@ def test_a_task_added_while_its_ticket_leaves_is_there_before_or_not_at_all(buil
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator):
+@pytest.mark.parametrize("tries", TRIES)
+def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator, tries):
     workflow = allow_workflow(
         project,
         Workflow.objects.install(
             {"name": "two", "phases": [{"name": "DO", "to": ["OUT"]}, {"name": "OUT", "to": []}]}
         ),
     )
-    tries = 100
     tickets = [
         Ticket.objects.open(project, TicketSpec(f"t{n}", workflow=workflow), by=operator)
         for n in range(tries)
@@ -170,8 +173,8 @@ def test_a_ticket_that_is_cancelled_takes_no_task_until_it_is_reopened(building,
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, operator):
-    tries = 50
+@pytest.mark.parametrize("tries", TRIES)
+def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, operator, tries):
     tickets = [Ticket.objects.open(project, TicketSpec(f"t{n}"), by=operator) for n in range(tries)]
     old = [Task.objects.add(ticket, [TaskSpec("old")], by=operator)[0] for ticket in tickets]
     Task.objects.filter(pk__in=[task.pk for task in old]).cancel(by=operator, reason="not now")
@@ -224,6 +227,7 @@ def test_no_ticket_is_done_while_work_of_any_phase_is_open(building, operator):
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("phase", ["BUILD", "SHIP"])
+@pytest.mark.full
 def test_a_task_added_while_its_ticket_is_done_is_there_before_or_not_at_all(project, operator, phase):
     """Also to a phase the ticket would pass over."""
     phases = [
@@ -264,9 +268,12 @@ def test_explain_is_not_silent_on_a_ticket_that_has_ended_with_work_open(buildin
         "operator",
         f"it is {word}, and 1 task of it is still open",
     )
+    store_waits()
     assert Ticket.objects.waiting_on("operator", limit=5) == ([building.pk], None)
     Task.objects.filter(pk=left.pk).cancel(by=operator, reason="not needed")
-    assert Ticket.objects.explanation(now(building)) == {"waiting_on": None, "causes": [], "on_failure": ""}
+    nothing = {"waiting_on": None, "causes": [], "late": [], "on_failure": ""}
+    assert Ticket.objects.explanation(now(building)) == nothing
+    store_waits()
     assert Ticket.objects.waiting_on("operator", limit=5) == ([], None)
 
 

@@ -572,6 +572,8 @@ def test_what_the_guard_reads_cannot_be_rewritten(ticket, statement, role):
 @pytest.mark.parametrize("statement", ["TRUNCATE {}", "TRUNCATE {} CASCADE"])
 def test_history_journal_and_phases_cannot_be_emptied(ticket, table, trigger, statement):
     """The one trigger that tests must switch off to clean up after themselves, switched on."""
+    referred = (table, statement) == ("tickets_phasemove", "TRUNCATE {}")  # by estimates: asked before
+    match = "referenced in a foreign key" if referred else "append-only"
     with as_owner():
         refused(
             lambda _: (
@@ -579,7 +581,7 @@ def test_history_journal_and_phases_cannot_be_emptied(ticket, table, trigger, st
                 sql.rows(statement.format(table)),
             ),
             ticket,
-            match="append-only",
+            match=match,
         )
 
 

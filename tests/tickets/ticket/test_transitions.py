@@ -227,7 +227,7 @@ def test_a_claim_given_back_is_not_hidden_below_its_lanes_floor(build, operator,
 
     give_back(first, ada)
 
-    assert [claim.task for claim in Task.objects.claim(by=ada)] == [first.task]
+    assert first.task in [claim.task for claim in Task.objects.claim(by=ada, limit=2)]
 
 
 ARCHIVED = {

@@ -69,15 +69,18 @@ def test_a_ticket_changes_its_version_and_its_history_says_so(working, operator,
     assert changed.status_code == 200, changed.json()
     assert changed.json()["ticket"]["workflow"] == {"name": "work", "version": 2}
     assert changed.json()["verdict"]["passed"] is False
-    told = Event.objects.get(kind="ticket.workflow_changed")
-    assert (told.actor, told.reason, told.data["from"], told.data["to"]) == (
+    event = Event.objects.get(kind="ticket.workflow_changed")
+    assert (event.actor, event.reason, event.data["from"], event.data["to"]) == (
         "user:admin",
         "reviews are asked for",
         1,
         2,
     )
     client.force_login(operator)
-    assert "went on under version 2" in client.get(f"/tickets/{working.key}/").content.decode()
+    assert (
+        "let it follow version 2 of work instead of 1"
+        in client.get(f"/tickets/{working.key}/").content.decode()
+    )
 
 
 def test_a_key_that_cannot_judge_changes_the_version_all_the_same(working, operator, install):
@@ -135,8 +138,8 @@ def test_a_version_that_is_no_way_on_is_refused_and_says_what_to_do(working, ope
         change_by_hand(working)
 
 
-def change_by_hand(ticket, name="work", told=True):
-    if told:
+def change_by_hand(ticket, name="work", with_event=True):
+    if with_event:
         Ticket.objects.get(pk=ticket.pk).record("ticket.workflow_changed", by="system:test")
     sql.rows(
         "UPDATE tickets_ticket SET workflow_id ="
@@ -148,7 +151,7 @@ def change_by_hand(ticket, name="work", told=True):
 @pytest.mark.parametrize(
     ("how", "said"),
     [
-        ({"told": False}, "without an event"),
+        ({"with_event": False}, "without an event"),
         ({"name": "easier"}, "is no way on from WORK"),
     ],
     ids=["without an event", "another workflow"],
@@ -165,7 +168,7 @@ def test_the_event_of_an_earlier_change_is_none_of_the_next(working, operator, i
     Ticket.objects.follow(working.pk, 2, by=operator)
     install(gate=[])
     with pytest.raises(DatabaseError, match="without an event"), transaction.atomic():
-        change_by_hand(working, told=False)
+        change_by_hand(working, with_event=False)
 
 
 def test_the_count_of_changes_cannot_be_set_back(working, operator, install):

@@ -82,7 +82,7 @@ phases:
         (3, "guess, which is not a check"),
         (3, '`percent` of check 2 of phase A must be a number, but is "high"'),
         (4, "no ticket can get to phase B"),
-        (4, "`wip` of phase B is not available yet"),
+        (4, "`wip` of phase B must be a mapping of names to values, but is 3"),
         (4, "`colour`, which is not allowed there"),
         (5, "phase E has no way out"),
         (6, "phase F has no way out"),

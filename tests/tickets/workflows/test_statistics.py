@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,11 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Member, Project, ProjectSpec
-from omoi_site.database import sql
-from omoi_site.database.roles import as_owner
 from omoi_site.errors import Invalid, NotFound
 from tests.factories import allow_workflow
 from tests.support.api_client import api_of
+from tests.support.past import moved_at, times_free
 from tickets.models import Backlog, Item, Ticket, TicketSpec, Workflow
 from tickets.models.ticket import bulk_import
 from tickets.models.workflow_statistics import statistics
@@ -29,23 +27,6 @@ PHASES = [
     {"name": "DONE", "to": []},
 ]
 HOUR = 3600.0
-
-
-@contextmanager
-def times_free():
-    """Rows of the past may be written."""
-    with as_owner():
-        for table, trigger in (
-            ("tickets_phasemove", "history_only_grows"),
-            ("tickets_ticket", "ticket_moves"),
-        ):
-            sql.rows(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
-        yield
-        for table, trigger in (
-            ("tickets_phasemove", "history_only_grows"),
-            ("tickets_ticket", "ticket_moves"),
-        ):
-            sql.rows(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
 
 
 @pytest.fixture
@@ -66,20 +47,10 @@ def went(project, operator, flow):
         with times_free():
             for number, hours in enumerate([0, *(hours for _, hours in moves)]):
                 at += timedelta(hours=hours)
-                shift(ticket, number, at)
+                moved_at(ticket, number, at)
         return Ticket.objects.get(pk=ticket.pk)
 
     return went
-
-
-def shift(ticket, number, at):
-    """This move was then."""
-    sql.rows(
-        "UPDATE tickets_phasemove SET at = %s WHERE ticket_id = %s AND move = %s", [at, ticket.pk, number]
-    )
-    sql.rows(
-        "UPDATE tickets_ticket SET phase_since = %s WHERE id = %s AND moves = %s", [at, ticket.pk, number]
-    )
 
 
 def of_flow(by, **how):
@@ -140,7 +111,7 @@ def test_only_what_ended_in_the_window_counts(went, operator):
     ticket = went(("WORK", 1), ("DONE", 1))
     with times_free():
         for number in range(3):
-            shift(ticket, number, datetime.now(UTC) - timedelta(days=8))
+            moved_at(ticket, number, datetime.now(UTC) - timedelta(days=8))
 
     assert of_flow(operator, days=7).done == 0
     assert of_flow(operator, days=9).done == 1
@@ -204,8 +175,9 @@ def test_over_rest(went, operator):
 def test_the_verb_names_what_is_wrong(flow, operator):
     with pytest.raises(Invalid, match="between 1 and"):
         statistics("flow", by=operator, days=0)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound) as refused:
         statistics("none", by=operator)
+    assert refused.value.next_action.startswith("Existing ones: flow, simple, ")
 
 
 def test_the_page_says_it_in_words_and_when_there_is_nothing(went, operator, client):

@@ -86,6 +86,7 @@ def test_up_warns_of_an_installed_document_before_it_starts_the_server():
     assert said.index("(tickets.W001) The installed workflow side v1") < said.index("Ready after")
 
 
+@pytest.mark.full
 def test_up_does_not_start_with_a_shipped_document_that_is_not_valid(tmp_path):
     code = copy_code(tmp_path / "code")
     simple = code / "tickets/workflows/shipped/simple.yaml"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from tickets.gates import evidence, time_limit
@@ -13,6 +15,7 @@ from tickets.gates.evidence.bounded_xml import SECONDS
 from tickets.gates.registry import Reason
 
 Read = TypeVar("Read")
+Key = tuple[Callable[[bytes], Any], str]  # what reads it, and the hash of the content
 KEPT = 128  # findings kept in memory, at most about 200 KB each
 HOW = {
     "test_results": "submit the JUnit XML of the last run as the tool wrote it, neither merged nor edited",
@@ -62,23 +65,42 @@ def _read(ticket: int, blob: Any, read: Callable[[bytes], Read]) -> Read:
     """What `read` found, within the time that the gate has. A file in the database is fetched before, on the
     connection of the judgement, whose statements are limited.
     """
-    fetched = None
-    if not getattr(blob, "location", "") and not _findings.have(blob, read):
-        fetched = b"".join(blob.pieces())
-
-    def in_turn() -> Read:
-        with _turn(ticket):
-            return _findings.of(blob, read, fetched)
-
-    return time_limit.within(in_turn)
+    key = (read, blob.hash)
+    if (found := _findings.get(key)) is None:
+        fetched = None if getattr(blob, "location", "") else b"".join(blob.pieces())
+        found = time_limit.within(partial(_read_in_turn, ticket, key, blob, fetched))
+    if isinstance(found, evidence.Unreadable):
+        raise evidence.Unreadable(str(found))
+    return cast("Read", found)
 
 
-def _turn(ticket: int) -> threading.Lock:
-    """A lock that allows one reading at a time per ticket, so that a ticket with slow files does not block
-    the others.
+def _read_in_turn(ticket: int, key: Key, blob: Any, fetched: bytes | None) -> Any:
+    """The finding, or Unreadable, which is remembered too. Raises TooSlow, which is not: the machine may have
+    been slow.
+    """
+    with _turn(ticket):
+        if (found := _findings.get(key)) is None:
+            try:
+                found = key[0](b"".join(blob.pieces()) if fetched is None else fetched)
+            except evidence.Unreadable as fault:
+                found = evidence.Unreadable(str(fault))
+            _findings.keep(key, found)
+        return found
+
+
+@contextmanager
+def _turn(ticket: int) -> Iterator[None]:
+    """One reading at a time per ticket, so that a ticket with slow files does not block the others. Who waits
+    for a storage that does not answer waits no longer than the gate has time.
     """
     with _guard:
-        return _turns.setdefault(ticket, threading.Lock())
+        turn = _turns.setdefault(ticket, threading.Lock())
+    if not turn.acquire(timeout=time_limit.left() or -1):
+        raise time_limit.TimeUp
+    try:
+        yield
+    finally:
+        turn.release()
 
 
 class _Findings:
@@ -87,31 +109,19 @@ class _Findings:
     """
 
     def __init__(self) -> None:
-        self._results: OrderedDict[tuple[Any, str], Any] = OrderedDict()
+        self._results: OrderedDict[Key, Any] = OrderedDict()
 
-    def have(self, blob: Any, read: Callable[[bytes], Any]) -> bool:
+    def get(self, key: Key) -> Any:
         with _guard:
-            return (read, blob.hash) in self._results
+            if key in self._results:
+                self._results.move_to_end(key)
+            return self._results.get(key)
 
-    def of(self, blob: Any, read: Callable[[bytes], Read], fetched: bytes | None = None) -> Read:
-        """fetched: the content, if it was read before. Raises Unreadable, which is remembered too, and
-        TooSlow, which is not: the machine may have been slow.
-        """
-        key = (read, blob.hash)
+    def keep(self, key: Key, found: Any) -> None:
         with _guard:
-            result = self._results.pop(key, None)
-        if result is None:
-            try:
-                result = read(b"".join(blob.pieces()) if fetched is None else fetched)
-            except evidence.Unreadable as fault:
-                result = evidence.Unreadable(str(fault))
-        with _guard:
-            self._results[key] = result
+            self._results[key] = found
             while len(self._results) > KEPT:
                 self._results.popitem(last=False)
-        if isinstance(result, evidence.Unreadable):
-            raise evidence.Unreadable(str(result))
-        return result
 
 
 _findings = _Findings()

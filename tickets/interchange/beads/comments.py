@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from omoi_site import field_limits
 from tickets.interchange.storable_text import kept_text, wrong_text
 from tickets.models import Comment, NewComment
 
@@ -50,9 +51,10 @@ def new_comments(
     result, times = [], Counter[tuple[str, ...]]()
     for comment in issue.get("comments") or ():
         body = comment.get("text") or ""
-        if not body.strip():
+        if field_limits.blank_fault(body):
             continue
         author = " ".join((comment.get("author") or "").split())
+        author = "" if field_limits.blank_fault(author) else author
         same = author, _second(comment), body.strip()
         times[same] += 1  # written twice, it is imported twice
         digest = hashlib.blake2b("\0".join([*same, str(times[same])]).encode(), digest_size=16).hexdigest()

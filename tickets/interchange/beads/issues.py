@@ -70,7 +70,7 @@ def problems(issue: dict[str, Any]) -> Iterator[str]:
         value = issue.get(name)
         if value is None and name not in ("id", "title"):
             continue
-        yield from wrong_text(name, value, LONGEST.get(name), must=name in ("id", "title"))
+        yield from wrong_text(name, value, LONGEST.get(name), must=name == "id")
     if priority_of(issue) is None:
         yield f"priority must be a number from 0 to {len(PRIORITIES) - 1}"
     labels = issue.get("labels") or []

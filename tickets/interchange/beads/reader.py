@@ -28,6 +28,7 @@ from omoi_site import field_limits
 from omoi_site.errors import Malformed
 from tickets.interchange.backlog import ParsedBacklog
 from tickets.interchange.beads import dependencies, excluded_rows, issues
+from tickets.interchange.beads.blank_texts import replace_blank_texts
 from tickets.interchange.json_lines import Faults, objects
 from tickets.models import Comment, Relation, Ticket
 
@@ -91,6 +92,7 @@ def read(file: BinaryIO) -> ParsedBacklog:
             break
         lines[name] = line
         if issues.status_of(issue) not in issues.DELETED and not issue.get("deleted_at"):
+            issue = replace_blank_texts(issue, line, parsed.warnings)
             item = parsed.items[name] = issues.item_of(issue, line, parsed)
             for field, message in field_limits.faults(Ticket, vars(item)):
                 faults.add(line, f"its {field}: {message}")

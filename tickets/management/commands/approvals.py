@@ -6,13 +6,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
 from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound
 from tickets.management.lookups import the_ticket
 from tickets.models import Approval, Ticket
 from tickets.models.gate.approval import Decision
-from tickets.models.gate.approval_state import STATES, evidence_shown, states
+from tickets.models.gate.approval_state import DID, STATES, evidence_shown, states
 
 FIELDS = ("phase", "decision", "reason", "by", "role", "self_approved", "seen", "expires_at", "at")
 DECIDES = {
@@ -68,22 +69,31 @@ class Command(command_base.Command):
                 f" (does not count: {void})" if void else " (self-approved)" if row["self_approved"] else ""
             )
             reason = f": {row['reason']}" if row["reason"] else ""
-            said = row["decision"].replace("_", " ")
-            self.stdout.write(f"- {row['at']:%Y-%m-%d %H:%M} {row['by']} {said}{note}{reason}")
+            self.stdout.write(
+                f"- {sentence(row)} {humanize.relative(row['at'], timezone.now())}{note}{reason}"
+            )
 
     def decide(
         self, *, ticket: str, decision: str, user: str, seen: str, reason: str, **_: Any
     ) -> command_base.Document:
         person = get_user_model().objects.filter(username=user, is_active=True).first()
         if person is None:
-            raise NotFound(f"there is no active person {user}")
+            raise NotFound(
+                f"there is no active person {user}",
+                next_action="Name one as they sign in; the admin lists them under Users.",
+            )
         row = the_ticket(ticket)
         approval = Approval.objects.decide(row.pk, decision, by=person, seen=seen, reason=reason)
         phase = Ticket.objects.values_list("phase", flat=True).get(pk=row.pk)
         return {"ticket": row.key, **shown(approval, states(row.pk, phase))}
 
     def decided(self, document: command_base.Document) -> None:
-        self.stdout.write(f"{document['ticket']}: {document['by']} decided {document['decision']}.")
+        self.stdout.write(f"{document['ticket']}: {sentence(document)}.")
+
+
+def sentence(row: command_base.Document) -> str:
+    """Who decided what: "bea approved it"."""
+    return f"{humanize.actor(row['by'])} {DID[row['decision']]}"
 
 
 def shown(approval: Approval, now: dict[int, str]) -> command_base.Document:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 
 from django.core.management.base import CommandParser
 from django.db.models import Sum
+from django.utils import timezone
 
 from omoi_site import command_base, humanize
 from omoi_site.command_base import BY, Document, Unreadable
@@ -126,7 +127,8 @@ class Command(command_base.Command):
         for row in listed["artifacts"]:
             self.stdout.write(
                 f"{row['id']}  {row['name']} r{row['revision']}  {humanize.phase(row['phase'])},"
-                f" {row['type']}, {row['size']} bytes, by {humanize.actor(row['by'])}"
+                f" {row['type']}, {humanize.size(row['size'])}, by {humanize.actor(row['by'])}"
+                f" {humanize.relative(row['at'], timezone.now())}"
                 + (f", commit {row['commit'][:10]}" if row["commit"] else "")
             )
         if not listed["artifacts"]:
@@ -134,15 +136,23 @@ class Command(command_base.Command):
 
     def show_artifact(self, row: Document) -> None:
         self.stdout.write(f"{row['ticket']}: {row['name']} r{row['revision']} (id {row['id']})")
+        words = {
+            "phase": humanize.phase(row["phase"]),
+            "size": humanize.size(row["size"]),
+            "by": humanize.actor(row["by"]),
+            "at": humanize.relative(row["at"], timezone.now()),
+        }
         for name in ("phase", "type", "size", "hash", "path", "commit", "task", "by", "at"):
             if row[name] not in ("", None):
-                self.stdout.write(f"  {name}: {row[name]}")
+                self.stdout.write(f"  {name}: {words.get(name, row[name])}")
         for other in row.get("revisions", []):
             self.stdout.write(f"  r{other['revision']}: id {other['id']}, {other['hash'][:12]}")
 
     def show_verified(self, found: Document) -> None:
         for row in found["faults"]:
-            self.stdout.write(f"{row['state'].upper()}  {row['hash']}, {row['size']} bytes: {row['why']}")
+            self.stdout.write(
+                f"{row['state'].upper()}  {row['hash']}, {humanize.size(row['size'])}: {row['why']}"
+            )
             for one in row["artifacts"]:
                 self.stdout.write(f"  {one['ticket']}: {one['name']} r{one['revision']} (id {one['id']})")
         wrong, read = len(found["faults"]), found["ok"] + len(found["faults"])

@@ -8,8 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from omoi_site import command_base, humanize
-from omoi_site.errors import NotFound
-from tickets.management.lookups import no_ticket
+from tickets.management.lookups import no_ticket, the_task
 from tickets.models import Task, Ticket
 
 ADDRESSED = ("operator", "agent")  # readers of a remedy; a task, a ticket and the clock read nothing
@@ -28,19 +27,9 @@ class Command(command_base.Command):
     def act(self, *, key: str, **_: Any) -> command_base.Document:
         if ticket := Ticket.objects.named(key):
             return {"key": ticket.key, "state": ticket.phase, **Ticket.objects.explanation(ticket)}
-        key, _dot, number = key.upper().partition(".")
-        if not number:
+        if "." not in key:
             raise no_ticket(key)
-        task = (
-            Task.objects.filter(ticket_key=key, pk=int(number)).first()
-            if number.isdecimal() and len(number) < 19
-            else None
-        )
-        if task is None:
-            raise NotFound(
-                f"there is no task {key}.{number}",
-                next_action=f"Run `python3 manage.py explain {key}` for the open tasks of that ticket.",
-            )
+        task = the_task(key)
         return {"key": task.key, "state": task.state, **Task.objects.explanations([task.pk])[task.pk]}
 
     def show(self, document: command_base.Document) -> None:
@@ -53,5 +42,7 @@ class Command(command_base.Command):
             began = f" (began {ago})" if ago and ago.removesuffix(" ago") not in cause["what"] else ""
             to = f"For {humanize.who(cause['who'])}: " if cause["who"].startswith(ADDRESSED) else ""
             self.stdout.write(f"- {cause['what']}{began}\n  {to}{cause['how']}")
+        for sentence in document["late"]:
+            self.stdout.write(f"Late: {sentence}.")
         if then := document.get("on_failure"):
             self.stdout.write(f"If the gate refuses, {then}.")

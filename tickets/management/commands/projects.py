@@ -1,20 +1,25 @@
-"""`manage.py projects create KEY`."""
+"""`manage.py projects create|limit|stall KEY`, and `pause|resume KEY [PHASE]`."""
 
 from __future__ import annotations
 
+from argparse import SUPPRESS
 from typing import Any
 
 from django.core.management.base import CommandParser
 
 from agents.models import Project, ProjectSpec
+from agents.models.project import LIMITS, STALLS
 from omoi_site import command_base
+from omoi_site.errors import NotFound
+from tickets.management.lookups import number
 
 
 class Command(command_base.Command):
-    help = "Make projects."
+    help = "Make projects, limit the work in them, pause and resume them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        create = self.verbs(parser)("create", act=self.create, show=self.created, help="Create a project.")
+        verb = self.verbs(parser)
+        create = verb("create", act=self.create, show=self.created, help="Create a project.")
         create.add_argument(
             "key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …"
         )
@@ -43,6 +48,48 @@ class Command(command_base.Command):
             metavar="NAME",
             help="a profile that its tasks may name; repeat for more",
         )
+        limit = verb(
+            "limit", act=self.limit, show=self.limited, help="Limit how much is at work in a project at once."
+        )
+        limit.add_argument("key", metavar="KEY")
+        for name, what in (
+            ("max_agents", "agents with claims"),
+            ("max_tickets", "tickets with claimed tasks"),
+        ):
+            limit.add_argument(
+                f"--{name.replace('_', '-')}",
+                type=number,
+                default=SUPPRESS,
+                metavar="N",
+                help=f"how many {what} at the same time; none: any number (default: as it is)",
+            )
+        stall = verb(
+            "stall",
+            act=self.stall,
+            show=self.stalls,
+            help="Set after how long without progress a claim is stalled, and when it is taken back.",
+        )
+        stall.add_argument("key", metavar="KEY")
+        for option, name, what in (
+            ("--after", "stall_after_s", "seconds without progress until a claim is stalled; 0: never"),
+            ("--grace", "stall_grace_s", "seconds after which a stalled claim is taken back"),
+        ):
+            stall.add_argument(
+                option,
+                dest=name,
+                type=int,
+                default=SUPPRESS,
+                metavar="S",
+                help=f"{what} (default: as it is)",
+            )
+        for name, effect in (("pause", "Grant nothing"), ("resume", "Grant work again")):
+            stop = verb(
+                name, act=self.stop, show=self.stopped, help=f"{effect} in a project, or in a phase of it."
+            )
+            stop.add_argument("key", metavar="KEY")
+            stop.add_argument("phase", metavar="PHASE", nargs="?", default="", help="only this phase")
+            stop.add_argument("--reason", default="", help="for people; shown wherever it is asked why")
+            stop.set_defaults(verb=name)
 
     def create(self, *, key: str, **options: Any) -> command_base.Document:
         settings = ("name", "repository", "workflow", "workflows", "profiles")
@@ -53,3 +100,53 @@ class Command(command_base.Command):
 
     def created(self, project: command_base.Document) -> None:
         self.stdout.write(f"Created project {project['key']}.")
+
+    def limit(self, *, key: str, **options: Any) -> command_base.Document:
+        changes = {name: options[name] for name in LIMITS if name in options}
+        return self._acted(key, "edit", **changes)
+
+    def limited(self, project: command_base.Document) -> None:
+        told = ", ".join(
+            f"{name.removeprefix('max_')}: {most or 'any number'}" for name, most in project["limits"].items()
+        )
+        self.stdout.write(f"At work in {project['key']} at the same time: {told}.")
+
+    def stall(self, *, key: str, **options: Any) -> command_base.Document:
+        return self._acted(key, "edit", **{name: options[name] for name in STALLS if name in options})
+
+    def stalls(self, project: command_base.Document) -> None:
+        after, grace = (project[name] for name in STALLS)
+        if not after:
+            self.stdout.write(f"No claim of {project['key']} is stalled, however long it gets nowhere.")
+            return
+        self.stdout.write(
+            f"A claim of {project['key']} is stalled after {after} s without progress,"
+            f" and taken back {grace} s later."
+        )
+
+    def stop(self, *, key: str, phase: str, reason: str, verb: str, **_: Any) -> command_base.Document:
+        if phase:
+            return self._acted(key, f"{verb}_phase", phase=phase, reason=reason)
+        return self._acted(key, verb, reason=reason)
+
+    def stopped(self, project: command_base.Document) -> None:
+        phases = ", ".join(sorted(project["paused_phases"]))
+        if project["paused"]:
+            self.stdout.write(f"{project['key']} is paused.")
+        elif phases:
+            self.stdout.write(f"Paused in {project['key']}: {phases}.")
+        else:
+            self.stdout.write(f"Nothing is paused in {project['key']}.")
+
+    def _acted(self, key: str, verb: str, **how: Any) -> command_base.Document:
+        found = Project.objects.filter(key=key.upper()).first()
+        if found is None:
+            raise NotFound(f"there is no project {key}")
+        project = Project.objects.act(found.pk, verb, by=command_base.BY, **how)
+        return {
+            "key": project.key,
+            **project.settings(),
+            "paused": project.paused,
+            "pause_reason": project.pause_reason,
+            "paused_phases": project.paused_phases,
+        }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
-from omoi_site import command_base
+from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound
 from tickets.management.lookups import the_project
 from tickets.models import NewRepository, Repository
@@ -46,9 +47,8 @@ class Command(command_base.Command):
     def listed(self, document: command_base.Document) -> None:
         for row in document["repositories"]:
             state = row["fault"]["message"] if row["fault"] else ""
-            state = state or (
-                f"fetched {row['fetched_at']:%Y-%m-%d %H:%M}" if row["fetched_at"] else "not fetched yet"
-            )
+            fetched = humanize.relative(row["fetched_at"], timezone.now())
+            state = state or (f"fetched {fetched}" if fetched else "not fetched yet")
             self.stdout.write(f"{row['project']}/{row['name']}  {row['url']}  {row['base']}  {state}")
         if not document["repositories"]:
             self.stdout.write(

@@ -13,7 +13,7 @@ from tickets.models.workflow_statistics import DAYS, WorkflowStatistics, statist
 
 
 class Command(command_base.Command):
-    help = "How fast tickets get through each workflow: cycle time, lead time, reopen rate, blocked ratio."
+    help = "How fast tickets get through each workflow, how often they come back, and how estimates held."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("workflow", nargs="?", default="", help="only this workflow")
@@ -33,12 +33,19 @@ class Command(command_base.Command):
             for name in ("reopen_rate", "blocked_ratio"):
                 if found[name] is not None:
                     parts.append(f"{name.replace('_', ' ')} {found[name]:.0%}")
+            if held := found["estimates"]:
+                parts.append(
+                    f"{held['in_time']:.0%} of {held['count']} estimates held (half were off by at most"
+                    f" {humanize.length(held['error_s'])})"
+                )
             self.stdout.write(f"{found['workflow']}: {', '.join(parts)}")
 
 
 def _document(found: WorkflowStatistics) -> command_base.Document:
     document = asdict(found)
     times = {f"{name}_s": _seconds(document.pop(name)) for name in ("cycle_time", "lead_time")}
+    if held := document["estimates"]:
+        held["error_s"] = held.pop("error").total_seconds()
     return {**document, **times, "since": found.since.isoformat()}
 
 

@@ -62,9 +62,9 @@ class Command(OurCommand):
         if processes > 1:
             return self.run_several(processes, name, threads, capability)
         worker = Worker(worker_name.take_one(name), threads, capability)
-        worker.register()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: worker.stop())
+        worker.register()
         listening = dramatiq.Worker(hints.get(), worker_threads=LISTENERS)
         listening.start()
         log.info("%s carries out %d tasks at a time", worker.name, threads)

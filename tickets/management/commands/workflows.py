@@ -11,7 +11,7 @@ from omoi_site import command_base
 from tickets.gates import catalogue, plugins
 from tickets.models import Workflow
 from tickets.models.ticket.version_batch import Followed, candidates, follow_each
-from tickets.models.ticket.version_change import VersionChange, preview
+from tickets.models.ticket.version_change import VersionChange, previews
 from tickets.workflows import document as documents
 from tickets.workflows import plain_yaml
 
@@ -86,7 +86,7 @@ class Command(command_base.Command):
             "name": target.name,
             "to": target.version,
             "dry_run": dry_run,
-            "tickets": [looked_at(preview(ticket, target)) for ticket in found]
+            "tickets": list(map(looked_at, previews(list(found), target)))
             if dry_run
             else [done(one) for one in follow_each(list(found), target, by=command_base.BY, reason=reason)],
         }

@@ -1,6 +1,6 @@
 EXISTS (
   SELECT
-  FROM agents_agent a
+  FROM fleet_agents a
   WHERE a.state = 'available'
     AND {may_work}
     {besides}

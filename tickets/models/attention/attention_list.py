@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from agents.models.actor import is_agent, pk_of, sees_all
 from agents.models.scopes import ADDED, Role
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
-from tickets.models.attention.lane_kinds import AWAKE
+from tickets.models.attention.lane_kinds import AWAKE, FLEET
 from tickets.models.attention.registry import Act, Kind, Values, registered
 from tickets.models.explain.sql_fragments import QUOTED
 from tickets.models.task.readiness import READY
@@ -65,7 +65,8 @@ class Place:
 @dataclass(frozen=True)
 class Item:
     """What needs somebody. who: the role that must act. people: the first of those who have it. mine: whether
-    the reader's role can.
+    the reader's role can. about: what it is about where that is no ticket, such as the name of an agent.
+    project: empty if it is about the installation.
     """
 
     kind: Kind
@@ -81,10 +82,11 @@ class Item:
     act: Act
     mine: bool
     moves: int
+    about: str = ""
 
     @property
     def subject(self) -> str:
-        return f"{self.ticket}.{self.task}" if self.task else self.ticket
+        return f"{self.ticket}.{self.task}" if self.task else self.ticket or self.about
 
     def document(self) -> dict[str, Any]:
         """As clients get it."""
@@ -150,6 +152,7 @@ def items_statement(kinds: Sequence[str]) -> str:
         __file__,
         "items",
         places=PLACES,
+        fleet=FLEET,
         rows=_rows(kinds, FROM_PLACE),
         rank=_rank("f.who"),
         details=f"CASE f.place {details} END",
@@ -159,12 +162,20 @@ def items_statement(kinds: Sequence[str]) -> str:
 
 @functools.cache
 def count_statement(kinds: Sequence[str]) -> str:
-    return sql.statement(__file__, "count", places=PLACES, rows=_rows(kinds))
+    return sql.statement(__file__, "count", places=PLACES, fleet=FLEET, rows=_rows(kinds))
 
 
 @functools.cache
 def tickets_statement(kinds: Sequence[str]) -> str:
-    return sql.statement(__file__, "tickets", places=PLACES, rows=_rows(kinds), ready=READY, awake=AWAKE)
+    return sql.statement(
+        __file__,
+        "tickets",
+        places=PLACES,
+        fleet=FLEET,
+        rows=_rows(kinds),
+        ready=READY,
+        awake=AWAKE,
+    )
 
 
 def _rows(kinds: Sequence[str], page: str = "") -> str:
@@ -173,7 +184,7 @@ def _rows(kinds: Sequence[str], page: str = "") -> str:
         "("
         + sql.statement(
             __file__,
-            "kind_rows",
+            "installation_rows" if registered()[kind].installation else "kind_rows",
             place=str(at),
             rows=registered()[kind].rows,
             rank=OF_WHO,
@@ -238,16 +249,17 @@ def _at_most(by: Actor) -> int:
 NamedPeople = dict[tuple[int | None, str], list[str]]  # by project and role
 
 
-def _people(projects: Iterable[int]) -> NamedPeople:
+def _people(projects: Collection[int | None]) -> NamedPeople:
     """The first people of each role in these projects, and the operators of the installation."""
     found: NamedPeople = defaultdict(list)
-    if ids := list(projects):
+    if projects:
+        ids = [project for project in projects if project is not None]
         for row in sql.rows(PEOPLE, {"projects": ids, "most": MOST_PEOPLE}):
             found[row["project_id"], row["role"]].append(row["username"])
     return found
 
 
-def _named(people: NamedPeople, project: int, who: str) -> list[str]:
+def _named(people: NamedPeople, project: int | None, who: str) -> list[str]:
     """Who has the role itself comes first; without any member, the operators of the installation."""
     able = [name for role in ROLES[ROLES.index(who) :] for name in people.get((project, role), ())]
     return (able or people.get((None, ""), []))[:MOST_PEOPLE]
@@ -259,9 +271,11 @@ def _item(name: str, row: dict[str, Any], people: NamedPeople) -> Item:
         kind=kind,
         people=_named(people, row["project_id"], row["who"]),
         what=kind.what(row),
+        project=row["project"] or "",
         act=kind.act(row),
-        **{
-            field: row[field]
-            for field in ("id", "project", "ticket", "title", "task", "who", "since", "mine", "moves")
-        },
+        about=(row["details"] or {}).get("about", ""),
+        ticket=row["ticket"] or "",
+        title=row["title"] or "",
+        moves=row["moves"] or 0,
+        **{field: row[field] for field in ("id", "task", "who", "since", "mine")},
     )

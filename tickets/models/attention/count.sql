@@ -1,4 +1,5 @@
-WITH {places}
+WITH {places},
+{fleet}
 SELECT count(*) AS count
 FROM (
   SELECT

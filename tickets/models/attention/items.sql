@@ -1,4 +1,5 @@
 WITH {places},
+{fleet},
 found AS MATERIALIZED (
   SELECT *
   FROM (
@@ -18,7 +19,10 @@ SELECT
   f.project_id,
   f.task_id AS task,
   j.key AS project,
-  j.rank >= {rank} AS mine,
+  CASE
+    WHEN f.project_id IS NULL THEN %(sees_all)s::boolean AND %(at_most)s::int >= {rank}
+    ELSE j.rank >= {rank}
+  END AS mine,
   k.key AS ticket,
   k.title,
   k.phase,
@@ -28,12 +32,24 @@ SELECT
   t.attempts,
   t.max_attempts,
   t.failure,
+  t.rate_limits,
   left(t.error, {quoted}) AS error,
   {details} AS details
 FROM found f
-JOIN places j ON j.id = f.project_id
-LEFT JOIN tickets_ticket k ON k.id = f.ticket_id
-LEFT JOIN tickets_task t ON t.id = f.task_id
+LEFT JOIN places j ON j.id = f.project_id
+-- each by its key; as plain joins, a whole table was read where PostgreSQL took it for a small one
+LEFT JOIN LATERAL (
+  SELECT *
+  FROM tickets_ticket k
+  WHERE k.id = f.ticket_id
+  OFFSET 0
+) k ON true
+LEFT JOIN LATERAL (
+  SELECT *
+  FROM tickets_task t
+  WHERE t.id = f.task_id
+  OFFSET 0
+) t ON true
 ORDER BY
   f.place,
   f.since,

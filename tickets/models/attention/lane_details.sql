@@ -26,9 +26,8 @@
             a.name,
             a.state,
             array_position(ARRAY['available', 'maintenance', 'draining'], a.state::text) AS place
-          FROM agents_agent a
-          WHERE a.state <> 'retired'
-            AND {may_work}
+          FROM fleet_agents a
+          WHERE {may_work}
           ORDER BY
             place,
             a.name
@@ -36,9 +35,8 @@
         ) a
       ),
       'silent_s', (
-        SELECT extract(epoch FROM clock_timestamp() - max(p.last_seen_at))::float8
-        FROM agents_agent a
-        JOIN agents_agentpresence p ON p.agent_id = a.id
+        SELECT extract(epoch FROM clock_timestamp() - max(a.last_seen_at))::float8
+        FROM fleet_agents a
         WHERE a.state = 'available'
           AND {may_work}
       )

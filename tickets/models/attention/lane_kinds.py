@@ -6,25 +6,63 @@ import re
 
 from omoi_site import humanize
 from omoi_site.database import sql
-from tickets.models.attention.registry import API, Act, Kind, Values
+from tickets.models.attention.registry import API, Act, Kind, Values, see_why
 from tickets.models.explain import task_sentences
 from tickets.models.explain.sentences import counted
-from tickets.models.explain.sql_fragments import FITS, HAS_ROOM, HEARD
+from tickets.models.explain.sql_fragments import (
+    CRITICAL_LONG,
+    HAS_ROOM,
+    HEARD,
+    LANE_HELD_BACK,
+    MAY_WORK,
+    READY_SINCE,
+    barred_by,
+    fleet_agents_of,
+    limited_of,
+)
+from tickets.models.freeze.frozen import frozen
 from tickets.models.task.readiness import READY
 
 MOST_WAITING = 100  # waiting tasks that are counted
-MAY_WORK = sql.statement(__file__, "may_work", fits=FITS.format(agent="a"))
-HEARD_OF = f"""
-AND (
-  SELECT p.last_seen_at
-  FROM agents_agentpresence p
-  WHERE p.agent_id = a.id
-) > clock_timestamp() - {HEARD}
-"""
-# An available agent may do the work of lane `l`; and has room for it; or was heard of lately.
+# The agents of `places`, with which lanes are compared, and what is at work where that is limited.
+OF_PLACES = "SELECT j.id FROM places j"
+FLEET = f"{fleet_agents_of(OF_PLACES)},\n{limited_of(OF_PLACES)}"
+# An available agent may do the work of lane `l`; and has room for it, also within the limits `b` of its
+# project and in the pools of both; or was heard of lately.
 ABLE = sql.statement(__file__, "able", may_work=MAY_WORK, besides="")
-ROOMY = sql.statement(__file__, "able", may_work=MAY_WORK, besides=f"AND {HAS_ROOM}")
-AWAKE = sql.statement(__file__, "able", may_work=MAY_WORK, besides=HEARD_OF)
+ROOMY = sql.statement(
+    __file__,
+    "able",
+    may_work=MAY_WORK,
+    besides=f"AND {HAS_ROOM} AND (b.agents_full IS NOT TRUE OR l.project_id = ANY (a.works_in))"
+    f" AND a.barred IS NULL AND {barred_by('l.pools')} IS NULL",
+)
+AWAKE = sql.statement(
+    __file__, "able", may_work=MAY_WORK, besides=f"AND a.last_seen_at > clock_timestamp() - {HEARD}"
+)
+# Each kind of work: which tasks, in which order, and since when. The index task_critical has the second.
+READY_WORK = {"work": READY, "order": "t.rank", "since": "coalesce(t.ready_at, t.created_at)"}
+CRITICAL_WORK = {"work": f"{READY} AND {CRITICAL_LONG}", "order": "t.ready_at", "since": READY_SINCE}
+
+
+def lanes_with(work: str, *, order: str, since: str) -> str:
+    """SQL: the lanes with this work."""
+    return sql.statement(
+        __file__, "lanes_with_work", work=work, order=order, since=since, frozen=frozen("l.project_id")
+    ).rstrip()
+
+
+LANES = lanes_with(**{**READY_WORK, "work": f"t.rank >= l.floor AND {READY}"})
+CRITICAL_DETAILS = sql.statement(
+    __file__,
+    "critical_details",
+    may_work=MAY_WORK,
+    has_room=HAS_ROOM,
+    heard=HEARD,
+    other_ready=READY.replace("t.", "o."),
+    **CRITICAL_WORK,
+    most=str(MOST_WAITING),
+)
 DETAILS = sql.statement(__file__, "lane_details", ready=READY, may_work=MAY_WORK, most=str(MOST_WAITING))
 
 
@@ -63,8 +101,18 @@ def agents_silent(values: Values) -> str:
     return f"{', '.join(names[:3])}{others} could do it, but {silence}; {_waiting(lane)}"
 
 
-def see_why(values: Values) -> Act:
-    return Act("See why", "GET", f"{API}/tasks/{values['task']}/explain")
+def critical(values: Values) -> str:
+    lane = values["details"]
+    lane = {**lane, "ready_for": humanize.length(lane["ready_s"])}
+    return f"{task_sentences.critical(lane)}; {_waiting(lane)}"
+
+
+def bump(values: Values) -> Act:
+    """Where other work of its lane comes first; else look at the agents that do not claim."""
+    if not values["details"]["behind"]:
+        return see_why(values)
+    body = {"reason": "Bumped from the attention list"}
+    return Act("Bump", "POST", f"{API}/tasks/{values['task']}/bump", body, page="bump")
 
 
 def _waiting(lane: Values) -> str:
@@ -78,7 +126,7 @@ NOBODY_ABLE = Kind(
     "Nobody able",
     "attention",
     "bot",
-    sql.statement(__file__, "lane_waiting", unserved=f"NOT {ABLE}", ready=READY),
+    sql.statement(__file__, "nobody_able", lanes=LANES, able=ABLE),
     nobody_able,
     bring_agent,
     details=DETAILS,
@@ -88,8 +136,29 @@ AGENTS_SILENT = Kind(
     "Agents silent",
     "bad",
     "triangle-alert",
-    sql.statement(__file__, "lane_waiting", unserved=f"NOT {AWAKE} AND {ROOMY}", ready=READY),
+    sql.statement(
+        __file__, "not_taken", **READY_WORK, who="admin", lanes=LANES, awake=f"NOT {AWAKE}", roomy=ROOMY
+    ),
     agents_silent,
     see_why,
     details=DETAILS,
+)
+CRITICAL = Kind(
+    "critical",
+    "Critical work not taken",
+    "warn",
+    "clock",
+    sql.statement(
+        __file__,
+        "not_taken",
+        **CRITICAL_WORK,
+        who="operator",
+        lanes=lanes_with(**CRITICAL_WORK),
+        awake=AWAKE,
+        roomy=f"{ROOMY} AND NOT {LANE_HELD_BACK}",
+    ),
+    critical,
+    bump,
+    details=CRITICAL_DETAILS,
+    indexed=False,
 )

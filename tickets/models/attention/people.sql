@@ -11,7 +11,7 @@ FROM (
     row_number() OVER (PARTITION BY m.project_id, m.role ORDER BY u.username) AS place
   FROM agents_member m
   JOIN auth_user u ON u.id = m.user_id
-  WHERE m.project_id = ANY (%(projects)s)
+  WHERE m.project_id = ANY (%(projects)s::bigint[])
     AND u.is_active
 ) member
 WHERE place <= %(most)s

@@ -17,7 +17,8 @@ Values = dict[str, Any]  # the columns of one item
 @dataclass(frozen=True)
 class Act:
     """The request that helps, complete as it stands. `page`: the name of the same action on the page of the
-    ticket; empty if it has none there. `section`: the part of that page where it is done.
+    ticket; empty if it has none there. `section`: the part of that page where it is done. `discovery`: of
+    which one it is the action; 0: of the task or ticket.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Act:
     body: Values | None = None
     page: str = ""
     section: str = ""
+    discovery: int = 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Kind:
     rows: SQL of its items in project `j`, with the columns id, since, who (a role; who has a higher one may
     act too), ticket_id and task_id. details: SQL of one JSON object with what `what` and `act` say of an item
     `f`, asked only for items that are shown. `k` is its ticket, `t` its task. indexed: an index has its items
-    in the order of since; without one, a count takes any.
+    in the order of since; without one, a count takes any. installation: it has one item at most, which is
+    about no project, and for the operators of the installation.
     """
 
     name: str
@@ -47,6 +50,12 @@ class Kind:
     act: Callable[[Values], Act]
     details: str = "'{}'::jsonb"
     indexed: bool = True
+    installation: bool = False
+
+
+def see_why(values: Values) -> Act:
+    """Where nothing can be done from the list: why the task does not move."""
+    return Act("See why", "GET", f"{API}/tasks/{values['task']}/explain")
 
 
 _kinds: dict[str, Kind] = {}

@@ -5,9 +5,20 @@ from __future__ import annotations
 from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.gates.check_names import name_of
-from tickets.models.attention.registry import API, Act, Kind, Values
+from tickets.models.attention.registry import API, Act, Kind, Values, see_why
+from tickets.models.explain import sql_fragments as fragments
 from tickets.models.explain import task_sentences, ticket_sentences
-from tickets.models.explain.sql_fragments import AWAITS_APPROVAL, STUCK
+from tickets.models.explain.sql_fragments import (
+    AWAITS_APPROVAL,
+    EACH_OPEN_PHASES,
+    IN_OPEN_PHASE,
+    IN_TIME,
+    STUCK,
+    TAKEABLE,
+    TAKEN_AT,
+    UNFINISHED,
+)
+from tickets.models.task.readiness import MET, MOST_RATE_LIMITS
 
 # Nobody stopped the work on purpose.
 GOES_ON = "NOT k.paused AND k.archived_at IS NULL AND NOT j.paused"
@@ -47,13 +58,47 @@ def review(values: Values) -> Act:
 
 
 def task_failed(values: Values) -> str:
-    say = task_sentences.worker_lost if values["failure"] == "worker_lost" else task_sentences.failed
-    return say(values)
+    return task_sentences.ended_badly(values)
+
+
+def no_progress(values: Values) -> str:
+    claim = values["details"]
+    taken = "" if claim["taken_s"] is None else f"in {humanize.length(max(0, claim['taken_s']))}"
+    words = {"holder": claim["holder"], "inactive": humanize.length(claim["inactive_s"]), "taken": taken}
+    return task_sentences.no_progress(words)
 
 
 def retry(values: Values) -> Act:
     body = {"reason": "Retried from the attention list"}
     return Act("Retry", "POST", f"{API}/tasks/{values['task']}/retry", body, page="retry")
+
+
+def cannot_go_on(values: Values) -> str:
+    need = values["details"]
+    return (
+        f"it waits for {need['need']} ({need['need_title']}), which is {need['need_state']}:"
+        " retry that task, or remove the need"
+    )
+
+
+def limited(values: Values) -> str:
+    return task_sentences.limited_often(values)
+
+
+def discovered(values: Values) -> str:
+    found = values["details"]
+    kind = found["type"].replace("_", " ")
+    what = f"{humanize.actor(found['by'])} found something on the way ({kind}): {found['title']}"
+    return f"{what}; {found['fault']}" if found["fault"] else f"{what}. Say what becomes of it"
+
+
+def decide(values: Values) -> Act:
+    """A ticket that ended takes no more tasks."""
+    path = f"{API}/discoveries/{values['id']}/decision"
+    if values["details"]["ended"]:
+        body = {"as": "ticket"}
+        return Act("Open a ticket", "POST", path, body, page="open-ticket", discovery=values["id"])
+    return Act("Make it a task", "POST", path, {"as": "task"}, page="make-task", discovery=values["id"])
 
 
 def notified(values: Values) -> str:
@@ -72,6 +117,29 @@ def blocked(values: Values) -> str:
 
 def unblock(values: Values) -> Act:
     return move(values, "Unblock", page="unblock")
+
+
+def held_by_person(values: Values) -> str:
+    claim = values["details"]
+    person, span = humanize.actor(claim["holder"]), humanize.length(claim["held_s"])
+    away = f", and {person} can no longer work in this project" if claim["away"] else ""
+    return f"{person} has held it for {span}{away}"
+
+
+def take_over(values: Values) -> Act:
+    body = {"to": "me", "reason": "Taken over from the attention list"}
+    return Act("Reassign", "POST", f"{API}/tasks/{values['task']}/assignment", body, page="reassign")
+
+
+def nobody(values: Values) -> str:
+    what = "the task" if values["task"] else "the ticket"
+    return f"nobody and nothing would ever move {what} on: no rule says what it waits for"
+
+
+def explain(values: Values) -> Act:
+    if values["task"]:
+        return see_why(values)
+    return Act("See why", "GET", f"{API}/tickets/{values['ticket']}/explain")
 
 
 MOVE_FAULT = Kind(
@@ -119,6 +187,72 @@ TASK_FAILED = Kind(
     task_failed,
     retry,
 )
+NO_PROGRESS = Kind(
+    "no_progress",
+    "No progress",
+    "warn",
+    "clock",
+    sql.statement(__file__, "no_progress", in_time=IN_TIME, no_progress=fragments.NO_PROGRESS),
+    no_progress,
+    see_why,
+    details=sql.statement(__file__, "no_progress_details", takeable=TAKEABLE, taken_at=TAKEN_AT),
+)
+CANNOT_GO_ON = Kind(
+    "cannot_go_on",
+    "Cannot go on",
+    "bad",
+    "circle-x",
+    sql.statement(__file__, "cannot_go_on", met=MET.strip()),
+    cannot_go_on,
+    see_why,
+    details=sql.statement(__file__, "cannot_go_on_details", met=MET.strip()),
+    indexed=False,
+)
+HELD_BY_PERSON = Kind(
+    "held_by_person",
+    "Held by a person",
+    "warn",
+    "user-round",
+    sql.statement(
+        __file__,
+        "held_by_person",
+        held_long=fragments.HELD_LONG,
+        may_still_work=fragments.MAY_STILL_WORK,
+        goes_on=GOES_ON,
+    ),
+    held_by_person,
+    take_over,
+    details=sql.statement(
+        __file__, "held_by_person_details", may_still_work=fragments.MAY_STILL_WORK
+    ).strip(),
+    indexed=False,
+)
+QUOTA = Kind(
+    "quota",
+    "Limit met too often",
+    "warn",
+    "hand",
+    sql.statement(
+        __file__,
+        "quota",
+        goes_on=GOES_ON,
+        often=str(MOST_RATE_LIMITS),
+        open_phases=EACH_OPEN_PHASES.rstrip(),
+        in_open_phase=IN_OPEN_PHASE,
+    ),
+    limited,
+    retry,
+)
+DISCOVERY = Kind(
+    "discovery",
+    "Discovery",
+    "attention",
+    "search",
+    sql.statement(__file__, "discovery", goes_on=GOES_ON),
+    discovered,
+    decide,
+    details=sql.statement(__file__, "discovery_details", unfinished=UNFINISHED),
+)
 NOTIFIED = Kind(
     "notified",
     "Notice",
@@ -128,6 +262,16 @@ NOTIFIED = Kind(
     notified,
     dismiss,
     details="(SELECT jsonb_build_object('entered', n.phase) FROM tickets_notice n WHERE n.id = f.id)",
+)
+NOBODY = Kind(
+    "nobody",
+    "Waits on nobody",
+    "bad",
+    "circle-x",
+    sql.statement(__file__, "nobody"),
+    nobody,
+    explain,
+    indexed=False,
 )
 BLOCKED = Kind(
     "blocked",

@@ -1,5 +1,6 @@
 -- The tickets of the items, and of these the ones where nobody works and nobody could begin.
 WITH {places},
+{fleet},
 served AS MATERIALIZED (
   SELECT l.id
   FROM places j

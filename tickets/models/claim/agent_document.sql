@@ -8,6 +8,7 @@ SELECT
         a.name,
         a.kind,
         a.state,
+        a.state_reason,
         CASE
           WHEN a.state <> 'available' THEN a.state
           WHEN coalesce(clock_timestamp() - p.last_seen_at > {silent_after}, true) THEN 'stale'
@@ -21,6 +22,7 @@ SELECT
         a.capacity,
         holds.n AS held,
         greatest(a.capacity - holds.n, 0) AS free,
+        a.pools,
         ARRAY(
           SELECT j.key
           FROM agents_agent_projects m

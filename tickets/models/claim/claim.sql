@@ -9,7 +9,9 @@ WITH locked AS MATERIALIZED (
     a.runs_profiles,
     a.sees_all,
     a.phases,
-    a.capabilities
+    a.capabilities,
+    a.pools,
+    a.assigned
   FROM agents_agent a
   WHERE a.id = %(agent)s
     AND a.state = 'available'
@@ -20,12 +22,15 @@ WITH locked AS MATERIALIZED (
 held_key AS MATERIALIZED ({held_key}
 ),
 
--- The agent with its projects, the number of tasks it holds and how many more it may take now: `free`.
+-- The agent with its projects that are not frozen, the number of tasks it holds and how many more it may take
+-- now: `free`.
 -- `latest` is its latest grant at the moment when its row was locked. If this statement's snapshot is older
 -- than that grant, the agent was granted tasks while the statement waited for the row. If the row differs in
 -- `version` from `seen`, which is the same row in the snapshot, its projects may have changed. Then the
 -- statement does not know what the agent holds or where it may work, so it takes nothing and the caller runs
--- it again (`stale`).
+-- it again (`stale`). Where the row was locked before the statement began, none of this is asked. Nor does it
+-- take anything while a task that was assigned to the agent by hand is to be
+-- delivered first (`assigned`).
 -- No task that it holds was claimed before `oldest_held`: an old snapshot keeps what was held earlier in the
 -- index, and this skips it.
 agent AS MATERIALIZED (
@@ -37,25 +42,24 @@ agent AS MATERIALIZED (
       WHEN locked.sees_all THEN ARRAY(
         SELECT p.id
         FROM agents_project p
+        WHERE NOT {frozen_project}
       )
       ELSE ARRAY(
         SELECT p.project_id
         FROM agents_agent_projects p
         WHERE p.agent_id = locked.id
+          AND NOT {frozen_membership}
       )
     END AS projects,
     load.held,
     load.oldest,
     CASE
-      WHEN known.stale OR load.alone THEN 0
+      WHEN known.stale OR load.alone OR locked.assigned AND {delivers_first} THEN 0
       ELSE greatest(0, least(%(limit)s::int, locked.capacity + %(ahead)s::int - load.held))
     END AS free
   FROM locked
-  JOIN agents_agent seen ON seen.id = locked.id
   CROSS JOIN LATERAL omoi_latest_grant(locked.id) latest
-  CROSS JOIN LATERAL (
-    SELECT coalesce({granted_unseen}, false) OR locked.version <> seen.version AS stale
-  ) known
+  CROSS JOIN {known} known
   CROSS JOIN LATERAL (
     SELECT
       count(*)::int AS held,
@@ -68,114 +72,9 @@ agent AS MATERIALIZED (
   WHERE {key_holds}
 ),
 
--- The first ready tasks of each lane that the agent can serve. Nothing is locked yet.
-heads AS MATERIALIZED (
-  SELECT
-    l.id AS lane_id,
-    l.alone,
-    h.rank,
-    h.id
-  FROM agent
-  CROSS JOIN tickets_lane l
-  CROSS JOIN LATERAL (
-    SELECT
-      t.rank,
-      t.id
-    FROM tickets_task t
-    WHERE t.lane_id = l.id
-      AND {ready}
-      AND (t.rank, t.id) >= (l.floor, l.floor_id)
-    ORDER BY t.rank, t.id
-    LIMIT agent.free
-  ) h
-  WHERE agent.free > 0
-    AND NOT l.paused
-    AND {agent_fits}
-    AND l.project_id = ANY (agent.projects)
-    AND (
-      %(capabilities)s::varchar[] IS NULL
-      OR l.capabilities <@ %(capabilities)s::varchar[]
-    )
-    AND (
-      %(phases)s::varchar[] IS NULL
-      OR l.phase = ANY (%(phases)s::varchar[])
-    )
-    AND (
-      %(project)s::varchar IS NULL
-      OR l.project_id = (
-        SELECT j.id
-        FROM agents_project j
-        WHERE j.key = %(project)s::varchar
-      )
-    )
-),
+{choice},
 
--- The most urgent of these tasks, and how many tasks may be taken because of it. If it must run alone, an
--- agent that holds nothing takes only this task. Agents that hold something skip it, except the first
--- available agent that fits: that one takes nothing, so that it becomes free for the task.
-first_head AS MATERIALIZED (
-  SELECT
-    h.alone,
-    CASE
-      WHEN NOT h.alone THEN agent.free
-      WHEN agent.held = 0 THEN 1
-      WHEN EXISTS (
-        SELECT
-        FROM tickets_lane l
-        JOIN agents_agent a ON {other_fits}
-        JOIN agents_agentpresence p ON p.agent_id = a.id
-        WHERE l.id = h.lane_id
-          AND a.id < agent.id
-          AND a.state = 'available'
-          AND p.last_seen_at > clock_timestamp() - {heard}
-      ) THEN agent.free
-      ELSE 0
-    END AS allowed
-  FROM heads h
-  CROSS JOIN agent
-  ORDER BY h.rank, h.id
-  LIMIT 1
-),
-
--- How many tasks each lane has among the most urgent ones, and its first (rank and id).
-quota AS MATERIALIZED (
-  SELECT
-    h.lane_id,
-    min(ARRAY[h.rank, h.id]) AS first,
-    count(*) FILTER (WHERE h.place <= (SELECT free FROM agent)) AS allowed
-  FROM (
-    SELECT
-      *,
-      row_number() OVER (ORDER BY rank, id) AS place
-    FROM heads
-    WHERE NOT alone
-      OR (SELECT first_head.alone AND agent.held = 0 FROM first_head, agent)
-  ) h
-  GROUP BY 1
-),
-
--- Lock exactly the tasks to take, and skip those that another claim has locked. Lanes without a quota come
--- last: they replace tasks that others took.
-picked AS MATERIALIZED (
-  SELECT p.id
-  FROM (
-    SELECT *
-    FROM quota
-    ORDER BY allowed = 0, first
-  ) q
-  CROSS JOIN LATERAL (
-    SELECT t.id
-    FROM tickets_task t
-    WHERE t.lane_id = q.lane_id
-      AND {ready}
-      AND (t.rank, t.id) >= (q.first[1], q.first[2])
-    ORDER BY t.rank, t.id
-    LIMIT CASE WHEN q.allowed > 0 THEN q.allowed ELSE %(limit)s::bigint END
-    FOR NO KEY UPDATE SKIP LOCKED
-  ) p
-  LIMIT (SELECT allowed FROM first_head)
-),
-
+-- `stall_s`: as the task says, else its phase, else its project.
 -- ANY (ARRAY(...)): joined with `picked`, the update would read the whole table. Nor is it joined with
 -- `agent`: PostgreSQL would copy that row for each task.
 granted AS (
@@ -189,10 +88,15 @@ granted AS (
     claimed_at = clock_timestamp(),
     lease_s = %(lease_s)s::int,
     lease_expires_at = clock_timestamp() + %(lease_s)s::int * interval '1 s',
-    lease_look_at = statement_timestamp() + %(lease_s)s::int * interval '1 s',
+    lease_look_at = statement_timestamp()
+      + least(%(lease_s)s::int, nullif({stall_s}, 0)) * interval '1 s',
+    stall_s = {stall_s},
+    active_at = clock_timestamp(),
+    activity = '',
+    stalled_at = NULL,
     started_at = CASE
       WHEN %(starting)s::bool
-        OR NOT (SELECT runs_profiles FROM agent)
+        OR {begins}
         OR t.profile = ANY (%(starting_profiles)s::varchar[])
       THEN clock_timestamp()
     END,
@@ -214,6 +118,7 @@ counted AS (
   WHERE EXISTS (SELECT FROM granted)
 ),
 
+{tried}
 log AS ({events}
 )
 
@@ -221,6 +126,8 @@ log AS ({events}
 SELECT
   agent.stale,
   agent.free,
+  agent.assigned,
+  {guards} AS guards,
 {missed}  t.*,
 {brief}
 FROM agent

@@ -1,9 +1,9 @@
 -- If nothing is granted, also return whether a sweep has something to end (`lapsed`) or to make ready
 -- (`due`). It is part of this statement because between two statements another agent might do it. An agent
--- without free capacity learns only of its own claims. The first row is found by its index; with EXISTS,
--- PostgreSQL would scan the table.
+-- without free capacity learns only of its own claims, and one that is sent to guarded lanes nothing yet. The
+-- first row is found by its index; with EXISTS, PostgreSQL would scan the table.
   CASE
-    WHEN t.id IS NOT NULL THEN NULL
+    WHEN t.id IS NOT NULL OR {guards} IS NOT NULL THEN NULL
     WHEN agent.free = 0 THEN EXISTS (
       SELECT
       FROM tickets_task h
@@ -23,7 +23,7 @@
     )
   END AS lapsed,
   CASE
-    WHEN t.id IS NULL THEN agent.free > 0 AND coalesce(
+    WHEN t.id IS NULL AND {guards} IS NULL THEN agent.free > 0 AND coalesce(
       (
         SELECT t.not_before
         FROM tickets_task t

@@ -1,3 +1,4 @@
+-- `may_be_late`: whether the agent, if the fence is its own, may still complete the task.
 -- `seen`: whether the agent may see the task. The holder of a task in another project is not revealed.
 SELECT
   t.id,
@@ -6,14 +7,16 @@ SELECT
   t.settled_by,
   t.settled_fence,
   t.settled_as,
+  coalesce({may_be_late}, false) AS may_be_late,
   h.name AS holder,
-  a.sees_all OR EXISTS (
+  -- what a person may see was asked before
+  a.sees_all OR a.kind = 'person' OR EXISTS (
     SELECT
     FROM agents_agent_projects m
     WHERE m.agent_id = a.id
       AND m.project_id = t.project_id
   ) AS seen
 FROM tickets_task t
-JOIN agents_agent a ON a.id = %s
+JOIN agents_agent a ON a.id = %(agent)s
 LEFT JOIN agents_agent h ON h.id = t.holder_id
-WHERE t.id = ANY (%s)
+WHERE t.id = ANY (%(ids)s)

@@ -8,31 +8,47 @@ from typing import Any
 from agents.models.key_sql import HELD_KEY, KEY_HOLDS
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from tickets.models.explain.sql_fragments import LEASE_HOLDS
+from tickets.models.explain.sql_fragments import LEASE_HOLDS, RUNS_ALONE
+
+# Of task `t`, whose fence is that of the claim: the agent holds it. It is asked in such a way that only the
+# id finds the task. With statistics from a time without claims, PostgreSQL takes the indexes of states,
+# holders or leases for empty, and would read all claims once for each task.
+HOLDS = f"""
+  t.state IS NOT DISTINCT FROM 'claimed'
+  AND t.holder_id IS NOT DISTINCT FROM %(agent)s
+  AND coalesce({LEASE_HOLDS.strip()}, false)"""
+# Of the same: the agent's lease has ended, but nobody was granted the task since, and whoever takes claims
+# away has not taken this one. So the agent may still complete it.
+MAY_BE_LATE = sql.statement(__file__, "may_be_late", runs_alone=RUNS_ALONE.format(task="t")).rstrip()
 
 
 def _held(task: str, fence: str) -> str:
-    """Task `t` is this one, claimed by the agent under this fence.
-
-    It is asked in such a way that only the id finds the task. With statistics from a time without claims,
-    PostgreSQL takes the indexes of states, holders or leases for empty, and would read all claims once for
-    each task.
-    """
+    """Task `t` is this one, claimed by the agent under this fence."""
     return f"""
   t.id = {task}
   AND t.fence = {fence}
-  AND t.state IS NOT DISTINCT FROM 'claimed'
-  AND t.holder_id IS NOT DISTINCT FROM %(agent)s
-  AND coalesce({LEASE_HOLDS.strip()}, false)"""
+  AND {HOLDS.strip()}"""
 
 
 # Each task of a list `i`; with the CTE `held_key` also whether the agent's key holds; and the task of the
 # parameters.
 HELD = _held("i.id", "i.fence")
+HELD_OR_LATE_WITH_KEY = f"""
+  t.id = i.id
+  AND t.fence = i.fence
+  AND ({HOLDS} OR i.outcome = 'completed' AND ({MAY_BE_LATE}))
+  AND {KEY_HOLDS}"""
 HELD_WITH_KEY = f"{HELD}\n  AND {KEY_HOLDS}"
 ONE_HELD_WITH_KEY = f"{_held('%(task)s', '%(fence)s')}\n  AND {KEY_HOLDS}"
+# The same for a person, who holds without a lease, and whose key is held since their right was asked.
+HELD_BY_HAND = """
+  t.id = {task}
+  AND t.fence = {fence}
+  AND t.state IS NOT DISTINCT FROM 'claimed'
+  AND t.holder_id IS NOT DISTINCT FROM %(agent)s"""
+NO_KEY = "\n  SELECT"  # in place of the CTE `held_key`
 KEY_OF_HOLDER = HELD_KEY.format(agents="agents_agent")
-CLAIMS_NOW = sql.statement(__file__, "claims_now")
+CLAIMS_NOW = sql.statement(__file__, "claims_now", may_be_late=MAY_BE_LATE)
 
 
 class ClaimLost(OmoiError):
@@ -45,7 +61,9 @@ class ClaimLost(OmoiError):
 
 def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]]:
     """The present claims of these tasks, by task, for the agent with the id `by`."""
-    return {row["id"]: row for row in sql.rows(CLAIMS_NOW, [by, list(tasks)])} if tasks else {}
+    return (
+        {row["id"]: row for row in sql.rows(CLAIMS_NOW, {"agent": by, "ids": list(tasks)})} if tasks else {}
+    )
 
 
 def lost(now: dict[str, Any] | None) -> ClaimLost:

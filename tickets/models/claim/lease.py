@@ -9,15 +9,31 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.db import models
-from psycopg.types.json import Jsonb
 
-from agents.models import Agent, Key, rights, via
+from agents.models import Actor, Agent, Key, holder, rights, via
 from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
-from tickets.models.claim.fence import HELD_WITH_KEY, KEY_OF_HOLDER, ONE_HELD_WITH_KEY, claims_now, lost
-from tickets.models.explain.sql_fragments import RUNS_ALONE
-from tickets.models.journal_sql import task_events
+from tickets.models.claim.fence import (
+    HELD_BY_HAND,
+    HELD_WITH_KEY,
+    KEY_OF_HOLDER,
+    NO_KEY,
+    ONE_HELD_WITH_KEY,
+    ClaimLost,
+    claims_now,
+    lost,
+)
+from tickets.models.claim.hands import expect_to_work
+from tickets.models.explain.sql_fragments import (
+    NO_PROGRESS,
+    RUNS_ALONE,
+    STALLS_AT,
+    TAKE_BACK_DUE,
+    TAKEABLE,
+    TAKEN_AT,
+)
+from tickets.models.journal_sql import HELD_S, task_events
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import TOP, lower_floors_of, relane
@@ -30,31 +46,37 @@ Row = TypeVar("Row", bound=TaskFields)
 BATCH = 100
 LOOKS = 1_000
 
-LOCK_HELD = sql.statement(__file__, "lock_held", held=HELD_WITH_KEY)
-RENEW = sql.statement(__file__, "renew", lock_held=LOCK_HELD.rstrip(), held_key=KEY_OF_HOLDER)
-RELEASE = sql.statement(
-    __file__,
-    "release",
-    held=ONE_HELD_WITH_KEY,
-    held_key=KEY_OF_HOLDER,
-    lower_floors=lower_floors_of("released"),
-    events=task_events(
-        "released",
-        "'task.released'",
-        data="jsonb_build_object('fence', fence)",
-        reason="%(reason)s",
-    ),
-)
-REPORT_PROGRESS = sql.statement(
-    __file__,
-    "report_progress",
-    held=ONE_HELD_WITH_KEY,
-    held_key=KEY_OF_HOLDER,
-    events=task_events("updated", "'task.progressed'", data="%(progress)s"),
+RENEW = sql.statement(__file__, "renew", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER, no_progress=NO_PROGRESS)
+
+
+def _release_statement(*, held: str, held_key: str) -> str:
+    return sql.statement(
+        __file__,
+        "release",
+        held=held,
+        held_key=held_key,
+        lower_floors=lower_floors_of("released"),
+        events=task_events(
+            "released",
+            "'task.released'",
+            data="jsonb_build_object('fence', fence, 'attempt', attempt, 'held_s', held_s)",
+            reason="%(reason)s",
+        ),
+        held_s=HELD_S,
+    )
+
+
+RELEASE = _release_statement(held=ONE_HELD_WITH_KEY, held_key=KEY_OF_HOLDER)
+RELEASE_BY_HAND = _release_statement(
+    held=HELD_BY_HAND.format(task="%(task)s", fence="%(fence)s"), held_key=NO_KEY
 )
 
 HOW_IT_ENDED = """
 jsonb_build_object('fence', fence, 'holder', holder, 'state', state)
+|| CASE
+  WHEN held_s IS NULL THEN '{}'
+  ELSE jsonb_build_object('held_s', held_s, 'attempt', attempt)
+END
 || CASE WHEN started IS NULL THEN '{}' ELSE jsonb_build_object('started', started) END"""
 CHANGED_BY_TIME = sql.statement(
     __file__,
@@ -70,30 +92,59 @@ LEASE_ENDED = f"t.lease_look_at < {NOW} AND t.lease_expires_at < {NOW}"
 TIMED_OUT = f"t.timeout_at < {NOW}"
 
 
-def _first(which: str, order: str) -> str:
+def first(which: str, order: str) -> str:
     return f"{which}\n  ORDER BY t.{order}\n  LIMIT %(limit)s\n  FOR UPDATE OF t SKIP LOCKED"
 
 
-def _end_claims(which: str, *, died: str, error: str) -> str:
+def end_claims(which: str, *, how: str, died: str, error: str, failure: str = "", settled: str = "") -> str:
+    """SQL: end these claims. how: of what kind that is, for the next holder. died: whether their workers
+    count as dead. failure: of a task that ends for good. settled: what is remembered of the claim.
+    """
     return sql.statement(
         __file__,
         "end_claims",
         which=which,
         died=died,
         error=error,
+        how=f"'{how}'",
+        failure=f"'{failure}'",
+        settled=settled.strip(),
         runs_alone=RUNS_ALONE.format(task="t"),
+        held_s=HELD_S,
+        unblocks=UNBLOCKS.format(task="t"),
         changed=CHANGED_BY_TIME,
     )
 
 
-LAPSE_ERROR = "'the lease of ' || old.holder || ' ended without a word'"
-LAPSE = _end_claims(_first(LEASE_ENDED, "lease_look_at"), died="true", error=LAPSE_ERROR)
-LOOK_LATER = sql.statement(__file__, "look_later")
-ABANDON = _end_claims(
-    "t.holder_id = %(holder)s\n  ORDER BY t.id\n  FOR UPDATE OF t", died="true", error=LAPSE_ERROR
+LAPSE_ERROR = "'the lease of ' || a.name || ' ended without a word'"
+# Whose claim has lapsed, and with which fence, for a completion that comes late.
+LAPSED = """
+    settled_by = t.holder_id,
+    settled_fence = t.fence,
+    settled_as = CASE WHEN old.started AND old.again THEN 'lapsed' ELSE '' END,
+"""
+LAPSE = end_claims(
+    first(LEASE_ENDED, "lease_look_at"), how="lapse", died="true", error=LAPSE_ERROR, settled=LAPSED
 )
-TIME_OUT = _end_claims(
-    _first(TIMED_OUT, "timeout_at"), died="false", error="'timed out after ' || t.timeout_s || ' s'"
+LOOK_LATER = sql.statement(
+    __file__,
+    "look_later",
+    stalls_at=STALLS_AT,
+    takeable=TAKEABLE,
+    taken_at=TAKEN_AT,
+    overdue=f"t.stalled_at IS NULL AND {NO_PROGRESS} OR {TAKE_BACK_DUE}",
+)
+ABANDON = end_claims(
+    "t.holder_id = %(holder)s\n  ORDER BY t.id\n  FOR UPDATE OF t",
+    how="lapse",
+    died="true",
+    error=LAPSE_ERROR,
+)
+TIME_OUT = end_claims(
+    first(TIMED_OUT, "timeout_at"),
+    how="timeout",
+    died="false",
+    error="'timed out after ' || t.timeout_s || ' s'",
 )
 WAKE = sql.statement(
     __file__,
@@ -123,35 +174,50 @@ FOLLOW_CLAIMS = _floors("follow_claims", SINCE_LAST_LOOK)
 class Leasing(models.Manager[Row]):
     @sql.patiently
     def renew(
-        self, claims: Sequence[tuple[int, int]], *, by: Agent, lease_s: int | None = None
+        self,
+        claims: Sequence[tuple[int, int]],
+        *,
+        by: Agent,
+        lease_s: int | None = None,
+        marks: Sequence[str] = (),
     ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        """Renew these claims (task, fence) of `by`, each by its own lease unless `lease_s` is given.
+        """Renew these claims (task, fence) of `by`, each by its own lease unless `lease_s` is given. marks:
+        of each claim, what its work has changed so far; as long as its mark changes, it shows progress.
 
-        Returns (kept, lost): kept as {task, fence, lease_expires_at}, lost as {task, code, state, holder}.
-        Raises Unauthorized if the key of `by` has ended.
+        Returns (kept, lost): kept as {task, fence, lease_expires_at, stalled}, lost as {task, fence, code,
+        state, holder}. The code is `lapsed` if the lease has ended, but the task can still be completed; else
+        `claim_lost`. Raises Unauthorized if the key of `by` has ended.
         """
-        answers = self._renew(claims, by, lease_s)
+        answers = self._renew(claims, by, lease_s, marks)
         kept = [row for row in answers if row["lease_expires_at"]]
-        gone = [row["task"] for row in answers if not row["lease_expires_at"]]
+        gone = [(row["task"], row["fence"]) for row in answers if not row["lease_expires_at"]]
         if gone:
             Key.objects.expect_live(by)
-        now = claims_now(gone, by.pk)
-        return kept, [{"task": task, "code": "claim_lost", **lost(now.get(task)).more} for task in gone]
+        now = claims_now([task for task, _ in gone], by.pk)
+        return kept, [
+            {"task": task, "fence": fence, "code": _code(now.get(task), fence), **lost(now.get(task)).more}
+            for task, fence in gone
+        ]
 
-    def renew_at_once(self, claims: Sequence[tuple[int, int]], *, by: Agent) -> list[dict[str, Any]]:
-        """Like `renew`, but returns only what is kept, and nothing if the key of `by` has ended."""
-        return [row for row in self._renew(claims, by, None) if row["lease_expires_at"]]
+    def renew_at_once(
+        self, claims: Sequence[tuple[int, int]], *, by: Agent, marks: Sequence[str] = ()
+    ) -> list[dict[str, Any]]:
+        """Like `renew`, but returns only what is kept, each with the state of the agent as `agent_state`, and
+        nothing if the key of `by` has ended.
+        """
+        return [row for row in self._renew(claims, by, None, marks) if row["lease_expires_at"]]
 
     def _renew(
-        self, claims: Sequence[tuple[int, int]], by: Agent, lease_s: int | None
+        self, claims: Sequence[tuple[int, int]], by: Agent, lease_s: int | None, marks: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """Each claim as {task, fence, lease_expires_at}; without a time if it is lost."""
+        """Each claim as {task, fence, lease_expires_at, stalled}; without a time if it is lost."""
         rights.require_scope(by, "work")
         if not claims:
             return []
         params = {
             "ids": [task for task, _ in claims],
             "fences": [fence for _, fence in claims],
+            "marks": list(marks) or [""] * len(claims),
             "agent": by.pk,
             "key": via(by),
             "lease_s": lease_s,
@@ -163,48 +229,34 @@ class Leasing(models.Manager[Row]):
         ]
 
     @sql.atomic
-    def release(self, task: int, fence: int, *, by: Agent, reason: str = "") -> None:
-        """Give a claim back; it costs no attempt.
+    def release(self, task: int, fence: int, *, by: Actor, reason: str = "") -> None:
+        """Give a claim back; it costs no attempt. A person says why.
 
         Repeating a release is not an error. Raises ClaimLost.
         """
-        rights.require_scope(by, "work")
+        agent = holder(by)
+        expect_to_work(agent, [task])
         params = {
             "task": task,
             "fence": fence,
-            "agent": by.pk,
-            "actor": by.label,
-            "key": via(by),
-            "reason": field_limits.reason(reason),
+            "agent": agent.pk,
+            "actor": agent.label,
+            "key": via(agent),
+            "reason": field_limits.reason(reason, int(bool(agent.person)), "say why you hand it back"),
         }
-        released = sql.one(RELEASE, params)
+        released = sql.one(RELEASE_BY_HAND if agent.person else RELEASE, params)
         if released and released["profile"]:
             hints.send("work")
         if not released:
-            Key.objects.expect_live(by)
-            now = claims_now([task], by.pk).get(task)
+            Key.objects.expect_live(agent)
+            now = claims_now([task], agent.pk).get(task)
             if not (
                 now
                 and now["fence"] == fence
-                and (now["settled_by"], now["settled_fence"], now["settled_as"]) == (by.pk, fence, "released")
+                and (now["settled_by"], now["settled_fence"], now["settled_as"])
+                == (agent.pk, fence, "released")
             ):
                 raise lost(now)
-
-    @sql.patiently
-    def report_progress(self, task: int, fence: int, progress: dict[str, Any], *, by: Agent) -> None:
-        """Store the holder's progress (message, percent, checkpoint). Raises ClaimLost."""
-        rights.require_scope(by, "work")
-        params = {
-            "task": task,
-            "fence": fence,
-            "agent": by.pk,
-            "actor": by.label,
-            "key": via(by),
-            "progress": Jsonb(progress),
-        }
-        if not prepared.rows(REPORT_PROGRESS, params):
-            Key.objects.expect_live(by)
-            raise lost(claims_now([task], by.pk).get(task))
 
     # -- effects of time; run by the clock, and by a claim that finds nothing
 
@@ -266,6 +318,10 @@ class Leasing(models.Manager[Row]):
     def reset_floors(self) -> None:
         """Like `raise_floors`, but looks at everything that is ready."""
         sql.rows(RESET_FLOORS)
+
+
+def _code(now: dict[str, Any] | None, fence: int) -> str:
+    return "lapsed" if now and now["fence"] == fence and now["may_be_late"] else ClaimLost.code
 
 
 def follow_up(changed: list[dict[str, Any]]) -> int:

@@ -5,10 +5,15 @@ WITH held_key AS MATERIALIZED ({held_key}
 held AS MATERIALIZED (
   SELECT
     t.id,
-    i.outcome,
+    CASE WHEN t.unmerged THEN 'failed' ELSE i.outcome END AS outcome,
     i.result,
-    i.error,
-    i.outcome = 'failed' AND i.again AND t.attempts < t.max_attempts AS again
+    CASE WHEN t.unmerged THEN '{not_an_object}' ELSE i.error END AS error,
+    i.failure,
+    i.kind,
+    i.recheck,
+    i.limited,
+    CASE WHEN t.late THEN 'late' ELSE i.outcome END AS settled_as,
+    i.outcome = 'failed' AND (i.recheck OR i.limited OR i.again AND t.attempts < t.max_attempts) AS again
   FROM (
     SELECT
       unnest(%(ids)s::bigint[]) AS id,
@@ -16,14 +21,24 @@ held AS MATERIALIZED (
       unnest(%(outcomes)s::text[]) AS outcome,
       unnest(%(results)s::jsonb[]) AS result,
       unnest(%(errors)s::text[]) AS error,
-      unnest(%(again)s::bool[]) AS again
+      unnest(%(again)s::bool[]) AS again,
+      unnest(%(limited)s::bool[]) AS limited,
+      unnest(%(rechecks)s::bool[]) AS recheck,
+      unnest(%(kinds)s::text[]) AS kind,
+      unnest(%(failures)s::text[]) AS failure
     ORDER BY 1
   ) i
   CROSS JOIN LATERAL (
     SELECT
       t.id,
       t.attempts,
-      t.max_attempts
+      t.max_attempts,
+      i.outcome = 'completed' AND NOT ({holds}) AS late,
+      -- what needs a merge reads its result by keys
+      i.outcome = 'completed'
+        AND t.kind = '{custom_merge}'
+        AND t.profile <> ''
+        AND coalesce(jsonb_typeof(i.result), 'null') <> 'object' AS unmerged
     FROM tickets_task t
     WHERE {held}
     FOR NO KEY UPDATE
@@ -31,7 +46,8 @@ held AS MATERIALIZED (
 ),
 
 -- Back-off before the next attempt: min(60 s, 2^n s x uniform(0.75, 1.25)), n = attempts that failed before
--- this one.
+-- this one. A recheck waits for its fix instead, which the caller adds. What met the limit of an account
+-- costs no attempt and is ready again at once; after a few times in a row it is held for a person.
 settled AS (
   UPDATE tickets_task t
   SET
@@ -40,19 +56,33 @@ settled AS (
     lease_expires_at = NULL,
     lease_look_at = NULL,
     timeout_at = NULL,
-    promote_at = NULL,
+    stalled_at = NULL,
+    promote_at = CASE WHEN h.again AND h.limited THEN t.promote_at END,  -- it waits on, where it stood
+    unsatisfiable = h.again AND t.open_needs > t.edges_left,  -- its needs may have changed meanwhile
     events = t.events + 1,
     settled_by = %(agent)s,
     settled_fence = t.fence,
-    settled_as = h.outcome,
+    settled_as = h.settled_as,
     result = h.result,
     error = h.error,
+    failure = h.failure,
+    tried = CASE
+      WHEN h.outcome = 'failed' THEN omoi_tried(t.tried, t.attempts, h.kind, h.error, %(actor)s::text)
+      ELSE t.tried
+    END,
     worker_deaths = CASE h.outcome WHEN 'completed' THEN 0 ELSE t.worker_deaths END,
-    not_due = h.again,
-    retries = t.retries + h.again::int,
+    attempts = t.attempts - h.limited::int,
+    rate_limits = CASE WHEN h.limited THEN t.rate_limits + 1 ELSE 0 END,
+    held = t.held OR h.limited AND t.rate_limits + 1 >= {often},
+    not_due = h.again AND NOT h.recheck AND NOT h.limited,
+    retries = t.retries + (h.again AND NOT h.limited)::int,
     not_before = CASE
-      WHEN h.again THEN
+      WHEN h.again AND NOT h.recheck AND NOT h.limited THEN
         clock_timestamp() + least(60, power(2, t.attempts - 1) * (0.75 + random() / 2)) * interval '1 s'
+    END,
+    avoid_id = CASE WHEN h.again AND NOT h.recheck AND NOT h.limited THEN {avoided_by} END,
+    avoid_until = CASE
+      WHEN h.again AND NOT h.recheck AND NOT h.limited THEN clock_timestamp() + {avoided_for}
     END,
     ended_at = CASE WHEN NOT h.again THEN clock_timestamp() END
   FROM held h
@@ -65,8 +95,11 @@ settled AS (
     t.fence,
     t.state,
     t.phase,
-    t.attempts,
+    t.attempts + h.limited::int AS attempt,
+    h.kind AS failure_kind,
+    {held_s} AS held_s,
     t.error,
+    t.settled_as,
     t.events
 ),
 
@@ -108,6 +141,7 @@ SELECT
   settled.id,
   settled.ticket_id,
   settled.state,
+  settled.settled_as = 'late' AS late,
   ended.over
 FROM settled
 JOIN ended ON ended.id = settled.ticket_id

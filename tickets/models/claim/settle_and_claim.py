@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import TypeVar, Unpack
+from typing import Any, TypeVar, Unpack
 
 from agents.models import Agent
 from omoi_site.database import prepared, sql
@@ -12,9 +12,11 @@ from tickets.models.claim.claim import (
     BRIEF,
     CLAIM_NEXT,
     GRANTED,
+    LOCK_AGENT,
     Claim,
     Claiming,
     ClaimOptions,
+    claim_of,
     claim_params,
     claims_of,
 )
@@ -26,23 +28,19 @@ from tickets.models.task.open_needs import hint_work
 
 Row = TypeVar("Row", bound=TaskFields)
 
-# First of all: every verb locks the agent, then its tasks, then their children; a claim never waits for a
-# task.
-LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"
-# The tasks that an act granted and that are still held.
-STILL_HELD = f"""
-SELECT {GRANTED}, {BRIEF}
-FROM tickets_task t
-JOIN tickets_ticket k ON k.id = t.ticket_id
-WHERE t.holder_id = %(agent)s
-  AND t.granted_with = %(granted_with)s
-  AND {LEASE_HOLDS.strip()}
-ORDER BY t.rank, t.id
-"""
+MOST_HELD = 200  # claims
+# The tasks that the agent still holds: those that an act has granted, or all.
+STILL_HELD = sql.statement(
+    __file__,
+    "still_held",
+    granted=GRANTED,
+    brief=BRIEF,
+    lease_holds=LEASE_HOLDS.strip(),
+    most=str(MOST_HELD),
+)
 
 
 class SettlingAndClaiming(Settling[Row], Claiming[Row]):
-    @sql.joined
     def settle_and_claim(
         self,
         outcomes: Sequence[Outcome],
@@ -55,17 +53,44 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         has granted again.
 
         Repeating the act returns the claims that it granted and that are still held. If all claims to settle
-        are lost, nothing is granted.
+        are lost, nothing is granted. Tasks of guarded lanes are granted right after the settlements are
+        stored.
         """
-        params = claim_params(by, **options) | {"granted_with": mark(outcomes), "locked": True}
+        params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
+        settled, claims, guards, assigned = self._settle_and_claim(outcomes, by, params)
+        if assigned:  # or taken back since: then what the agent can claim
+            claims = claims_of(self._deliver(params) or self._take(params))
+        if guards:
+            claims = claims_of(self._take_guarded(params, guards))
+        return settled, claims
+
+    @sql.joined
+    def _settle_and_claim(
+        self, outcomes: Sequence[Outcome], by: Agent, params: dict[str, Any]
+    ) -> tuple[list[Settlement], list[Claim], list[int], bool]:
+        """Also returns the projects of guarded lanes that have work, if nothing is granted because of them;
+        and whether something was assigned to the agent by hand, which is to be delivered.
+        """
+        # the agent first of all: every verb locks it, then its tasks, then their children; a claim never
+        # waits for a task
         settled, freed = self._settle(outcomes, by, lock=LOCK_AGENT)
+        guards: list[int] = []
+        assigned = False
         claims: list[Claim] = []
         if not all(settlement.lost for settlement in settled):
             repeated = all(settlement.lost or settlement.repeated for settlement in settled)
             granted = sql.rows(STILL_HELD, params) if repeated else []
-            claims = claims_of(granted or prepared.rows(CLAIM_NEXT, params, last=True))
+            rows = granted or prepared.rows(CLAIM_NEXT, params | {"locked": True}, last=True)
+            assigned = bool(rows and rows[0].get("assigned"))
+            guards = next((row["guards"] for row in rows if row.get("guards")), [])
+            claims = claims_of(rows)
         hint_work(set(freed) - {claim.task for claim in claims})
-        return settled, claims
+        return settled, claims, guards, assigned
+
+    def held_by(self, agent: Agent) -> list[Claim]:
+        """The claims that the agent holds now, with all that a holder needs to go on, most urgent first."""
+        rows = sql.rows(STILL_HELD, {"agent": agent.pk, "granted_with": None})
+        return [claim_of(row) for row in rows]
 
 
 def mark(outcomes: Sequence[Outcome]) -> str:

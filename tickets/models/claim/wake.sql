@@ -46,6 +46,8 @@ woken AS (
     t.profile,
     NULL::text AS holder,
     NULL::bool AS started,
+    NULL::int AS attempt,
+    NULL::numeric AS held_s,
     false AS died
 ),
 

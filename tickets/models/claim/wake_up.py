@@ -18,13 +18,37 @@ BRING_WORK = [
         "task.released",
         "task.lapsed",
         "task.timed_out",
+        "task.taken_back",
         "task.revoked",
         "task.retried",
         "task.woken",
     ),
     *("task.promoted", "task.bumped", "task.edited", "need.removed", "alarm.raised"),
-    *("ticket.moved", "ticket.resumed", "ticket.restored", "project.resumed", "project.imported"),
+    *("pool.opened", "pool.came_due"),
+    "pool.edited",  # its limit
+    *("ticket.moved", "ticket.resumed", "ticket.restored"),
+    *("ticket.archived", "ticket.workflow_changed"),  # a phase that held others may have room
+    *("project.resumed", "project.thawed", "project.imported"),
+    "project.edited",  # its limits
+    "phase.resumed",
 ]
+# After these, others may be granted work where the agents, tickets or claims at work are limited.
+MAKE_ROOM = [
+    *("task.completed", "task.failed", "task.cancelled"),
+    *("task.released", "task.lapsed", "task.timed_out", "task.taken_back", "task.revoked", "task.retried"),
+]
+# After these, a ticket may not wait for people any more, so that its wait, if too long, holds no others.
+END_WAITS = [*MAKE_ROOM, "approval.given", "artifact.handed_in"]
+# In project `p` tickets that wait for people too long hold others.
+HOLDS_FOR_A_TIME = """
+EXISTS (
+  SELECT
+  FROM tickets_lane l
+  JOIN tickets_workflowphase f ON f.workflow_id = l.workflow_id
+  WHERE l.project_id = p.id
+    AND jsonb_exists(f.wip, 'oldest_s')
+)
+""".strip()
 
 
 def wait_keys(
@@ -46,6 +70,7 @@ def wait_keys(
     limits = [
         sorted(able),
         sorted(by.phases),
+        sorted(by.pools),
         None if phases is None else phase_names(phases),
         by.runs_profiles,
     ]

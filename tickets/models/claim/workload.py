@@ -73,6 +73,8 @@ class FleetQuerySet(AgentQuerySet):
             free=Case(When(capacity__gt=F("held"), then=F("capacity") - F("held")), default=0),
             status=Case(
                 When(~Q(state="available"), then=F("state")),
+                When(Q(kind=Agent.Kind.PERSON, held=0), then=Value("idle")),
+                When(kind=Agent.Kind.PERSON, then=Value("running")),
                 When(silent__gt=SILENT_AFTER, then=Value("stale")),
                 When(Q(silent__gt=LATE_AFTER) | Q(presence__word="degraded"), then=Value("degraded")),
                 When(held__gt=0, then=Value("running")),
@@ -80,6 +82,10 @@ class FleetQuerySet(AgentQuerySet):
                 output_field=models.CharField(),
             ),
         )
+
+    def agents(self) -> FleetQuerySet:
+        """Without the people: they hold tasks, but are no capacity."""
+        return self.exclude(kind=Agent.Kind.PERSON)
 
     def search(
         self,
@@ -97,7 +103,7 @@ class FleetQuerySet(AgentQuerySet):
         """
         required = words(capabilities)
         fit = ["idle", "running", "degraded"] if include_degraded else ["idle", "running"]
-        rows = self.with_status().filter(status__in=fit)
+        rows = self.agents().with_status().filter(status__in=fit)
         if required:
             rows = rows.filter(capabilities__overlap=required)
         if phase:
@@ -132,7 +138,7 @@ class FleetQuerySet(AgentQuerySet):
 
     def statistics(self) -> dict[str, Any]:
         """Counts of agents by status, kind and phase, of those heard from recently, and of what they hold."""
-        rows = self.order_by()
+        rows = self.agents().order_by()
         by_status = {
             row["status"]: row["n"]
             for row in rows.with_status().values("status").annotate(n=Count("pk", distinct=True))

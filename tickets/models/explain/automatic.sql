@@ -5,7 +5,9 @@ AND EXISTS (
   FROM tickets_workflowphase p
   -- the phase it moves on to
   CROSS JOIN LATERAL (
-    SELECT x.name
+    SELECT
+      x.name,
+      x.wip
     FROM tickets_workflowphase x
     WHERE x.workflow_id = p.workflow_id
       AND x.position > p.position
@@ -27,6 +29,7 @@ AND EXISTS (
   WHERE p.workflow_id = tickets_ticket.workflow_id
     AND p.name = tickets_ticket.phase
     AND p.automatic <> ''
+    {room}
     -- A gate that refused the present evidence is not judged again until the evidence changes. Verdicts
     -- that a person asked for do not count: only the workflow's own refusal adds repair tasks.
     AND NOT (

@@ -12,6 +12,7 @@ EXISTS (
       WHERE t.ticket_id = tickets_ticket.id
         AND t.phase = p.name
         AND t.state IN ('pending', 'claimed', 'failed')
+      OFFSET 0  -- for this ticket: otherwise the open tasks of all may be read first
     )
     -- something is there to look at, unless approvals are all that the gate asks for
     AND (
@@ -20,6 +21,7 @@ EXISTS (
         FROM tickets_artifact a
         WHERE a.ticket_id = tickets_ticket.id
           AND a.phase = p.name
+        OFFSET 0
       )
       OR EXISTS (
         SELECT
@@ -27,6 +29,7 @@ EXISTS (
         WHERE t.ticket_id = tickets_ticket.id
           AND t.phase = p.name
           AND t.state = 'completed'
+        OFFSET 0
       )
       OR (
         SELECT jsonb_array_length(omoi_gate_of(asked)) = 1

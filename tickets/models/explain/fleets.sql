@@ -4,6 +4,7 @@ fleet_lanes AS MATERIALIZED (
   SELECT
     l.id,
     l.project_id,
+    l.workflow_id,
     l.phase,
     l.capabilities,
     l.has_profile,
@@ -11,44 +12,53 @@ fleet_lanes AS MATERIALIZED (
   FROM tickets_lane l
   WHERE l.id = ANY (
     ARRAY(
-      SELECT DISTINCT t.lane_id
-      FROM tickets_task t
-      WHERE {tasks}
-        AND t.state = 'pending'
+      {lanes}
     )
   )
 ),
-fleet_agents AS MATERIALIZED (
-  SELECT
-    a.id,
-    a.name,
-    a.state,
-    a.capabilities,
-    a.phases,
-    a.runs_profiles,
-    a.capacity,
-    a.sees_all,
-    m.projects,
-    p.last_seen_at
-  FROM agents_agent a
-  LEFT JOIN agents_agentpresence p ON p.agent_id = a.id
-  LEFT JOIN (
-    SELECT
-      m.agent_id,
-      array_agg(m.project_id) AS projects
-    FROM agents_agent_projects m
-    WHERE m.project_id = ANY (ARRAY(SELECT l.project_id FROM fleet_lanes l))
-    GROUP BY 1
-  ) m ON m.agent_id = a.id
-  WHERE a.state <> 'retired'
-    AND (a.sees_all OR m.projects IS NOT NULL)
-),
+{fleet_agents},
+{limited},
 fleets AS MATERIALIZED (
   SELECT
     l.id AS lane_id,
-    f.*
+    f.*,
+    b.max_agents,
+    b.max_tickets,
+    coalesce(b.agents_full, false) AND f.inside = 0 AS agents_full,
+    -- if a pool of each agent that could take it allows nothing: the one that is open first
+    CASE
+      WHEN b.agents_full AND f.inside_in_quota = 0 THEN f.inside_barred
+      WHEN b.agents_full IS NOT TRUE AND f.in_quota = 0 THEN f.barred
+    END AS pools_shut,
+    b.tickets_full
   FROM fleet_lanes l
   CROSS JOIN LATERAL (
     {fleet}
   ) f
+  LEFT JOIN limited b ON b.project_id = l.project_id
+),
+-- Of each project and workflow, the phase that holds another one's work back: looked up once, however many
+-- tasks or lanes are asked about, because that looks at many tickets.
+holding AS MATERIALIZED (
+  SELECT
+    d.project_id,
+    d.workflow_id,
+    d.phase AS held,
+    h.*
+  FROM (
+    SELECT DISTINCT
+      l.project_id,
+      l.workflow_id,
+      l.phase
+    FROM fleet_lanes l
+  ) d
+  CROSS JOIN LATERAL (
+    SELECT *
+    FROM (
+      {holding_phases}
+    ) h
+    WHERE jsonb_exists(h.wip->'holds', d.phase)
+    ORDER BY h.phase
+    LIMIT 1
+  ) h
 )

@@ -1,6 +1,24 @@
 FROM tickets_ticket k
-JOIN agents_project j ON j.id = k.project_id
-LEFT JOIN tickets_workflowphase kp ON kp.workflow_id = k.workflow_id AND kp.name = k.phase
+-- as in task_joins.sql
+CROSS JOIN LATERAL (
+  SELECT *
+  FROM agents_project j
+  WHERE j.id = k.project_id
+  OFFSET 0
+) j
+LEFT JOIN LATERAL (
+  SELECT f.*
+  {freezes}
+  ORDER BY f.project_id NULLS FIRST
+  LIMIT 1
+) z ON true
+LEFT JOIN LATERAL (
+  SELECT *
+  FROM tickets_workflowphase kp
+  WHERE kp.workflow_id = k.workflow_id
+    AND kp.name = k.phase
+  OFFSET 0
+) kp ON true
 {join_open_phases}
 LEFT JOIN LATERAL (
   SELECT
@@ -33,12 +51,13 @@ LEFT JOIN LATERAL (
         LIMIT 3
       ) e
     ) AS errors,
-    (
-      SELECT t.id
-      {open_tasks}
-      LIMIT 1
+    -- claimed before pending, as in OPEN_TASKS
+    coalesce(
+      min(t.id) FILTER (WHERE t.state = 'claimed' AND NOT t.unsatisfiable),
+      min(t.id) FILTER (WHERE t.state = 'pending' AND NOT t.unsatisfiable)
     ) AS first
   FROM tickets_task t
   WHERE t.ticket_id = k.id
     AND {in_open_phase}
 ) c ON true
+{waits_for_room}

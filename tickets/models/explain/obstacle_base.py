@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from tickets.models.explain.sentences import Sentence, Values
 
 OPERATOR = "'operator'"  # in `who`, which is SQL
+# Who can make room in the phase `w` that is full: the people that one of its tickets waits for, or else that
+# ticket. If all its tickets wait for work that waits for room, nobody would without a person.
+FULL_WAITS = f"coalesce(w.who, CASE WHEN w.circle THEN {OPERATOR} ELSE 'ticket:' || w.key END)"
 
 
 @dataclass(frozen=True)

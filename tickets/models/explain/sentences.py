@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from omoi_site import humanize
+
 Values = dict[str, Any]
 Sentence = Callable[[Values], str]
 
@@ -20,6 +22,18 @@ def listed(names: list[str] | None, count: int) -> str:
     """The first names, and how many more there are."""
     names = names or []
     return ", ".join(names) + (f" and {count - len(names)} more" if count > len(names) else "")
+
+
+def late(over_s: float | None, late_s: float | None) -> str:
+    """Of an open task whose deadline passed `over_s` seconds ago and that is expected `late_s` seconds after
+    it, each below 0 where that is to come, and None where it is not known; empty if the task is in time.
+    """
+    if over_s is not None and over_s > 0:
+        return f"its deadline passed {humanize.length(over_s)} ago"
+    if over_s is not None and late_s is not None and late_s > 0:
+        expected, left = humanize.length(late_s), humanize.length(-over_s)
+        return f"it is expected {expected} after its deadline, which is in {left}"
+    return ""
 
 
 def counted(noun: str, count: int) -> str:
@@ -60,6 +74,62 @@ def project_paused(values: Values) -> str:
 
 def _paused(name: str, reason: str) -> str:
     return f"{name} is paused{f': {reason}' if reason else ''}"
+
+
+def frozen(values: Values) -> str:
+    what = "everything" if values["all_frozen"] else f"project {values['project']}"
+    return f"{what} is frozen: {values['freeze_reason']}"
+
+
+def thaw(values: Values) -> str:
+    if values["all_frozen"]:
+        key = values["project"]
+        return f"Thaw everything: python3 manage.py thaw (or POST /thaw). For {key} alone: thaw {key}."
+    return f"Thaw it: python3 manage.py thaw {values['project']} (or POST /thaw)."
+
+
+def held_back(values: Values) -> str:
+    """Why nobody is granted the task: which phase is full, or whose ticket waits too long there."""
+    full, phase = values["full_phase"], humanize.phase(values["phase"])
+    if full["is_full"]:
+        return f"work of {phase} waits: {_full(full)}"
+    return (
+        f"work of {phase} waits: {full['key']} has waited for an {full['who']} in"
+        f" {humanize.phase(full['phase'])} for more than {humanize.length(full['wip']['oldest_s'])}"
+    )
+
+
+def waits_for_room(values: Values) -> str:
+    return f"it should move on, but {_full(values['full_phase'])}"
+
+
+def waits_to_go_back(values: Values) -> str:
+    return f"it was refused and should go back, but {_full(values['full_phase'])}"
+
+
+def make_room(values: Values) -> str:
+    """The remedy for a full phase: addressed to the people that one of its tickets waits for, if any."""
+    full = values["full_phase"]
+    there = explain_command(full["key"])
+    if full["circle"]:
+        return (
+            f"Move {full['key']} back out of {humanize.phase(full['phase'])}, or remove what it needs of the"
+            f" work that waits: {there}."
+        )
+    if full["who"]:
+        return f"Look at {full['key']}, which waits for you the longest: {there}."
+    return (
+        "It goes on by itself when a ticket there has moved on. See what the first of them waits for:"
+        f" {there}."
+    )
+
+
+def _full(full: Values) -> str:
+    number = counted("ticket", full["wip"]["limit"])
+    said = f"{humanize.phase(full['phase'])} is full, with {number}"
+    if full["circle"]:
+        return f"{said}, and waits for itself: each ticket there needs work that waits for room"
+    return said
 
 
 RESUME_TICKET = "Press Resume{on_page} (or POST /tickets/{ticket}/resume)."

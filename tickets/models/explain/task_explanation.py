@@ -6,7 +6,8 @@ It evaluates the obstacles, in a fixed number of statements.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.db import models
@@ -14,19 +15,21 @@ from django.db import models
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
+from tickets.models.explain.found_waits import TASKS
 from tickets.models.explain.obstacle_base import Obstacle
+from tickets.models.explain.sentences import late as late_by
 from tickets.models.explain.sentences import on_page
-from tickets.models.explain.sql_fragments import FROM_TASK, fleets_of
+from tickets.models.explain.sql_fragments import FROM_TASK, READY_SINCE, TAKEABLE, TAKEN_AT, fleets_of
 from tickets.models.explain.task_obstacles import OBSTACLES, waiting_on
+from tickets.models.task.readiness import OPEN
 
 Row = TypeVar("Row", bound=models.Model)
 Cause = dict[str, Any]  # {code, who, what, how, since, until}
-Explanation = dict[str, Any]  # {waiting_on, causes}
-KINDS = ("agent", "task", "ticket")  # a kind without a name means any of that kind
-MAY_WAIT = ("pending", "claimed", "failed")
-AT_ONCE, MOST_ASKED = 500, 5_000  # tasks examined per statement, and per page
+Explanation = dict[str, Any]  # {waiting_on, causes, late}
 ASKED = "t.id = ANY (%(ids)s)"
-COLUMNS = sql.statement(__file__, "task_columns")
+COLUMNS = sql.statement(
+    __file__, "task_columns", takeable=TAKEABLE, taken_at=TAKEN_AT, ready_since=READY_SINCE
+)
 
 
 @functools.cache
@@ -48,36 +51,34 @@ def waits_statement() -> str:
 
 
 class WaitingTasks(models.QuerySet[Row]):
-    def waiting_on(self, who: str, *, limit: int, after: int = 0) -> tuple[list[int], int | None]:
-        """Ids of the first tasks of this set, with an id above `after`, that wait on `who`: operator, agents,
-        clock, agent:ada, task:OMO-1.7, ticket:OMO-1. `agent` alone means any agent.
+    def waiting_on(
+        self,
+        who: str,
+        *,
+        limit: int,
+        after: int = 0,
+        projects: Collection[int] | None = None,
+        few: bool = False,
+    ) -> tuple[list[int], int | None]:
+        """Ids of the first tasks of this set, with an id above `after`, that wait on `who`, as it is stored:
+        operator, agents, clock, agent:ada, task:OMO-1.7, ticket:OMO-1. `agent` alone means any agent.
 
-        At most `limit`, from the first `MOST_ASKED` that may wait; and the `after` of the next call, None if
-        there are no more.
+        At most `limit`, and the `after` of the next call, None if there are no more. `projects`: all those of
+        this set; None: any. few: this set is a small part of what waits on `who`.
         """
-        found: list[int] = []
-        for _ in range(0, MOST_ASKED, AT_ONCE):
-            later = self.filter(pk__gt=after, state__in=MAY_WAIT).order_by("pk")
-            ids = list(later.values_list("pk", flat=True)[:AT_ONCE])
-            waiting = waits(ids)
-            for after in ids:
-                if meant(who, waiting[after]):
-                    if len(found) == limit:
-                        return found, found[-1]
-                    found.append(after)
-            if len(ids) < AT_ONCE:
-                return found, None
-        return found, after
+        return TASKS.page(self, who, limit=limit, place=after, projects=projects, few=few)
 
 
 def explanations(ids: Iterable[int], *, page: str = "") -> dict[int, Explanation]:
     """What each of these tasks waits on, and all its causes, in the order of the obstacles. A task that has
-    ended for good has no cause and null. `page`: the ticket on whose page they are shown.
+    ended for good has no cause and null. `late`: a sentence, if it is overdue or expected late. `page`: the
+    ticket on whose page they are shown.
     """
     rows = sql.rows(explanations_statement(), {"ids": list(ids)})
     for row in rows:
         row["on_page"] = on_page(row["ticket"], page)
-    away = hints.health() if any(row["has_profile"] and row["state"] == "pending" for row in rows) else ""
+    hinted = any(row["has_profile"] and row["state"] == "pending" for row in rows)
+    away = hints.health_lately() if hinted else ""
     return {row["id"]: _explanation(row, away) for row in rows}
 
 
@@ -94,14 +95,25 @@ def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
         "blocked_class": row["blocked_class"].replace("_", " "),
         "timeout": humanize.length(row["timeout_s"] or 0),
         "lease_end": humanize.relative(row["lease_expires_at"], now),
+        "held_for": humanize.passed(row["claimed_at"], now),
+        "avoid_until": humanize.relative(row["avoid_until"], now),
         "due_at": humanize.relative(row["not_before"], now),
+        "ready_for": humanize.passed(row["ready_since"], now),
+        "inactive": humanize.passed(row["active_at"], now),
+        "taken": humanize.relative(row["taken_at"], now),
         "holder_silent": humanize.passed(row["holder_seen_at"], now),
+        "pool_reset": humanize.relative(_reset(row["barred"]), now),
         "all_silent": humanize.passed(row["last_heard"], now),
     }
     causes = causes_of(OBSTACLES, row)
     if broker_away and row["has_profile"] and row["state"] == "pending":
         causes.append(_broker(broker_away))
-    return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes}
+    late = [sentence] if row["state"] in OPEN and (sentence := late_by(row["over_s"], row["late_s"])) else []
+    return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes, "late": late}
+
+
+def _reset(barred: dict[str, Any] | None) -> datetime | None:
+    return datetime.fromisoformat(barred["until"]) if barred and barred["until"] else None
 
 
 def _broker(problem: str) -> Cause:
@@ -147,8 +159,3 @@ def cause_of(obstacle: Obstacle, place: int, values: dict[str, Any]) -> Cause:
         "since": values.get(f"since_{place}"),
         "until": values.get(f"until_{place}"),
     }
-
-
-def meant(who: str, waits: str | None) -> bool:
-    """Whether `who` names the one that is waited for."""
-    return waits is not None and (waits.partition(":")[0] if who in KINDS else waits) == who

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tickets.models.explain.sentences import Values, by_clock, counted, explain_command, listed
+from omoi_site import humanize
+from tickets.models.explain.sentences import Sentence, Values, by_clock, counted, explain_command, listed
 
 # -- a claimed task
 
@@ -22,6 +23,32 @@ def settle(values: Values) -> str:
     )
 
 
+def held_by_hand(values: Values) -> str:
+    return f"held by the person {humanize.actor(values['holder'])} for {values['held_for']}"
+
+
+def end_by_hand(values: Values) -> str:
+    return (
+        f"Press Settle or Hand back beside the task{values['on_page']}. An operator can give it to somebody"
+        f" else: Reassign there, or POST /tasks/{values['id']}/assignment."
+    )
+
+
+def left_behind(values: Values) -> str:
+    person = humanize.actor(values["holder"])
+    return (
+        f"held by the person {person} for {values['held_for']}, who can no longer work in project"
+        f" {values['project']}"
+    )
+
+
+def reassign(values: Values) -> str:
+    return (
+        f"Give it to somebody else, or take it yourself: press Reassign beside the task{values['on_page']}"
+        f" (POST /tasks/{values['id']}/assignment)."
+    )
+
+
 def silent_holder(values: Values) -> str:
     return (
         f"{values['holder']} holds it and {silence(values['holder_silent'], 1)};"
@@ -34,6 +61,18 @@ def report(values: Values) -> str:
         "Send a heartbeat (POST /agents/me/heartbeat) or give the task back"
         f" (POST /tasks/{values['id']}/release). An operator can retire an agent that is gone"
         f" (POST /agents/{values['holder']}/retire): all it holds is then free at once."
+    )
+
+
+def no_progress(values: Values) -> str:
+    end = f"; it is taken back {values['taken']}" if values["taken"] else ""
+    return f"{values['holder']} has shown no progress for {values['inactive']}{end}"
+
+
+def look_after(values: Values) -> str:
+    return (
+        f"Look at what {values['holder']} does, and press Cancel beside the task{values['on_page']} if that"
+        f" leads nowhere. Its holder shows progress with POST /tasks/{values['id']}/progress."
     )
 
 
@@ -59,14 +98,18 @@ def repair_need(values: Values) -> str:
 def open_needs(values: Values) -> str:
     if not values["open_keys"]:
         return "the tasks it needs have ended, but that is not counted yet"
-    return f"it waits for {listed(values['open_keys'], values['left_open'])}"
+    waits = f"it waits for {listed(values['open_keys'], values['left_open'])}"
+    if values["operation"] and values["open_needs"] < values["left_open"]:
+        return f"{waits}; {values['open_needs']} more of them must end as needed"
+    return waits
 
 
 def see_need(values: Values) -> str:
     if not values["open_keys"]:
         return by_clock("counts that")(values)
+    becomes = "completes by itself" if values["operation"] else "is ready"
     return (
-        f"{values['key']} is ready once {'that has' if values['left_open'] == 1 else 'they have'}"
+        f"{values['key']} {becomes} once {'that has' if values['left_open'] == 1 else 'they have'}"
         f" ended as needed. To see why {values['open_keys'][0]} is still open:"
         f" {explain_command(values['open_keys'][0])}."
     )
@@ -85,12 +128,54 @@ def wake(values: Values) -> str:
     )
 
 
+def phase_paused(values: Values) -> str:
+    reason = values["phase_reason"]
+    return (
+        f"phase {values['phase']} of project {values['project']} is paused{f': {reason}' if reason else ''}"
+    )
+
+
 def see_ticket(values: Values) -> str:
     ticket = values["ticket"]
     return f"It can be claimed when the ticket gets there. To see why it is not: {explain_command(ticket)}."
 
 
+def limited_often(values: Values) -> str:
+    return (
+        f"it met the limit of an account {values['rate_limits']} times in a row, so it is held:"
+        f" {values['error'] or 'no reason given'}"
+    )
+
+
 # -- a pending task: agents that could do it
+
+
+def barred(values: Values) -> str:
+    found = values["barred"]
+    match found["why"]:
+        case "full":
+            return (
+                f"the pool {found['pool']} allows {counted('claim', found['limit'])} at once, and has no room"
+            )
+        case "tried":
+            return f"the pool {found['pool']} is being tried out by another task"
+    reason = f": {found['reason']}" if found["reason"] else ""
+    if values["pool_reset"]:
+        return f"the pool {found['pool']} is closed; it is tried again {values['pool_reset']}{reason}"
+    return f"the pool {found['pool']} is closed until somebody opens it{reason}"
+
+
+def open_pool(values: Values) -> str:
+    pool = values["barred"]["pool"]
+    match values["barred"]["why"]:
+        case "full":
+            return f"It is granted when one of its claims ends, or raise its limit (PATCH /pools/{pool})."
+        case "tried":
+            return (
+                "When that task is completed, the pool is open again."
+                f" To open it now: POST /pools/{pool}/open."
+            )
+    return f"An agent without this pool may take it. To open the pool now: POST /pools/{pool}/open."
 
 
 def unable(values: Values) -> str:
@@ -146,6 +231,29 @@ def make_room(values: Values) -> str:
     return f"{own}, then claim (POST /claims). An operator can {_add_agent(values)}."
 
 
+def agents_full(values: Values) -> str:
+    limit = counted("agent", values["max_agents"])
+    return f"project {values['project']} is limited to {limit} at work, and they have no free capacity for it"
+
+
+def tickets_full(values: Values) -> str:
+    limit = counted("ticket", values["max_tickets"])
+    ticket = values["ticket"]
+    return f"project {values['project']} is limited to {limit} in work, and {ticket} is not one of them"
+
+
+def raise_limit(name: str) -> Sentence:
+    """The remedy for a limit that is reached: `name` is that of the limit."""
+
+    def remedy(values: Values) -> str:
+        return (
+            "Finish what is claimed there. An operator can raise the limit:"
+            f" python3 manage.py projects limit {values['project']} --{name.replace('_', '-')} N."
+        )
+
+    return remedy
+
+
 def all_silent(values: Values) -> str:
     names = listed(values["able_names"], values["able"])
     return f"{names} could do it, but {silence(values['all_silent'], values['able'])}"
@@ -159,6 +267,12 @@ def start_one(values: Values) -> str:
 def full_or_silent(values: Values) -> str:
     names = listed(values["able_names"], values["able"])
     return f"{names} could do it, but some have no free capacity, and the others are silent"
+
+
+def critical(values: Values) -> str:
+    """For a task of the highest priority that has been ready for `ready_for`."""
+    who = ready(values).removeprefix("it is ready; ") if values["free"] else full_or_silent(values)
+    return f"it is critical, has been ready for {values['ready_for']}, and nobody has taken it: {who}"
 
 
 def ready(values: Values) -> str:
@@ -181,6 +295,28 @@ def worker_lost(values: Values) -> str:
     return f"it failed because workers were lost while running it: {values['error']}"
 
 
+def validation_repeated(values: Values) -> str:
+    return f"it failed validation three times in the same way: {values['error'] or 'no reason given'}"
+
+
+def validation_rounds(values: Values) -> str:
+    return f"it failed validation again after ten fixes: {values['error'] or 'no reason given'}"
+
+
 def failed(values: Values) -> str:
+    if not values["attempts"]:  # an operation, which nobody tries
+        return f"it failed: {values['error']}"
     attempts = f"{values['attempts']} of {counted('attempt', values['max_attempts'])}"
     return f"it failed after {attempts}: {values['error'] or 'no reason given'}"
+
+
+BY_FAILURE = {
+    "worker_lost": worker_lost,
+    "validation_repeated": validation_repeated,
+    "validation_rounds": validation_rounds,
+}
+
+
+def ended_badly(values: Values) -> str:
+    """Why it failed, by its `failure`."""
+    return BY_FAILURE.get(values["failure"], failed)(values)

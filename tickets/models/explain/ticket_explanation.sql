@@ -1,3 +1,4 @@
+WITH {rooms}
 SELECT
   k.key AS ticket,
   k.phase,
@@ -12,6 +13,7 @@ SELECT
     WHERE v.id = (SELECT max(w.id) FROM tickets_verdict w WHERE w.ticket_id = k.id)
       AND NOT (verdict_check->>'passed')::boolean
   ) AS unmet,
+  kp.gated,
   kp.approvals,
   CASE WHEN kp.approvals IS NOT NULL THEN omoi_approved_by(k.id, k.phase) END AS approved,
   (
@@ -26,6 +28,10 @@ SELECT
   (SELECT to_jsonb(late) FROM {moves_late}) AS moves_late,
   j.key AS project,
   j.pause_reason AS project_reason,
+  z.reason AS freeze_reason,
+  z.project_id IS NULL AS all_frozen,
+  to_jsonb(w) AS full_phase,
+  {late_tasks} AS late_tasks,
   c.*,
   {columns},
   ARRAY(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from tickets.models.explain import sentences, ticket_sentences
-from tickets.models.explain.obstacle_base import OPERATOR, Obstacle
+from tickets.models.explain.obstacle_base import FULL_WAITS, OPERATOR, Obstacle
 from tickets.models.explain.sentences import by_clock
 from tickets.models.explain.sql_fragments import (
+    ALL_SILENT,
     AWAITS_APPROVAL,
     CLOCK,
+    DISAPPROVED,
     FROM_TASK,
-    LAST_DECISION,
+    FROZEN,
     LEFT_OPEN,
     MOVE_DUE,
+    MOVES_ON,
     REFUSED,
     STUCK,
     UNFINISHED,
+    WAITS_FOR_ROOM,
+    WAITS_TO_GO_BACK,
 )
 from tickets.models.explain.task_obstacles import waiting_on
 
@@ -22,8 +27,8 @@ from tickets.models.explain.task_obstacles import waiting_on
 FIRST_WAITS = f"(SELECT {waiting_on()} {FROM_TASK} WHERE t.id = c.first)"
 # The causes of the tasks themselves explain it.
 TASKS = Obstacle("tasks", f"{UNFINISHED} AND c.unfinished > 0", FIRST_WAITS, "", "")
+SILENT_SINCE = f"(SELECT s.since FROM ({ALL_SILENT}) s)"
 AWAITS = AWAITS_APPROVAL.replace("tickets_ticket.", "k.")
-DISAPPROVED = f"kp.approvals IS NOT NULL AND {LAST_DECISION.replace('tickets_ticket.', 'k.')} = 'stands'"
 IDLE = f"""
 {UNFINISHED}
 AND k.phase <> 'BLOCKED'
@@ -37,7 +42,28 @@ AND NOT ({AWAITS})
 AND ({DISAPPROVED}) IS NOT TRUE
 """
 
+# What stops all tickets of a project at once is asked of the project when it is read, never stored with each
+# ticket. Whoever it is that a finished ticket with open tasks waits for, it is the same.
+STOPS = [
+    Obstacle(
+        "freeze",
+        f"{UNFINISHED} AND {FROZEN}",
+        OPERATOR,
+        sentences.frozen,
+        sentences.thaw,
+        since="z.since",
+    ),
+    Obstacle(
+        "pause",
+        f"{UNFINISHED} AND j.paused",
+        OPERATOR,
+        sentences.project_paused,
+        sentences.RESUME_PROJECT,
+        since="j.paused_at",
+    ),
+]
 OBSTACLES = [
+    *STOPS,
     Obstacle(
         "pause",
         f"{UNFINISHED} AND k.archived_at IS NOT NULL",
@@ -53,14 +79,6 @@ OBSTACLES = [
         sentences.ticket_paused,
         sentences.RESUME_TICKET,
         since="k.paused_at",
-    ),
-    Obstacle(
-        "pause",
-        f"{UNFINISHED} AND j.paused",
-        OPERATOR,
-        sentences.project_paused,
-        sentences.RESUME_PROJECT,
-        since="j.paused_at",
     ),
     Obstacle(
         "phase",
@@ -88,6 +106,15 @@ OBSTACLES = [
     ),
     TASKS,
     Obstacle(
+        "agent_silent",
+        f"{UNFINISHED} AND {SILENT_SINCE} IS NOT NULL",
+        OPERATOR,
+        "none of the agents that hold its tasks has been heard from",
+        "Retire an agent that is gone (POST /agents/NAME/retire): all it holds is then free at once."
+        " Otherwise its tasks come back when their leases end.",
+        since=SILENT_SINCE,
+    ),
+    Obstacle(
         "approval",
         f"{UNFINISHED} AND {AWAITS}",
         "CASE kp.approvals->>'role' WHEN 'admin' THEN 'admin' ELSE 'approver' END",
@@ -99,11 +126,19 @@ OBSTACLES = [
     ),
     Obstacle(
         "approval",
-        f"{UNFINISHED} AND ({DISAPPROVED})",
+        f"{UNFINISHED} AND ({DISAPPROVED}) AND NOT ({WAITS_TO_GO_BACK})",
         OPERATOR,
         ticket_sentences.disapproved,
         "Change what was named, submit it again (POST /tickets/{ticket}/artifacts), then ask for approval.",
         since="(SELECT max(a.at) FROM tickets_approval a WHERE a.ticket_id = k.id)",
+    ),
+    Obstacle(
+        "review_full",
+        f"{UNFINISHED} AND {WAITS_TO_GO_BACK}",
+        FULL_WAITS,
+        sentences.waits_to_go_back,
+        sentences.make_room,
+        since="k.move_fault_at",
     ),
     Obstacle(
         "gate",
@@ -122,8 +157,16 @@ OBSTACLES = [
         since="k.move_fault_at",
     ),
     Obstacle(
+        "review_full",
+        f"{UNFINISHED} AND {WAITS_FOR_ROOM}",
+        FULL_WAITS,
+        sentences.waits_for_room,
+        sentences.make_room,
+        since="coalesce(c.last_end, k.phase_since)",
+    ),
+    Obstacle(
         "clock",
-        f"{UNFINISHED} AND {MOVE_DUE} AND k.move_fault = ''",
+        f"{UNFINISHED} AND {MOVES_ON} AND k.move_fault = ''",
         CLOCK,
         ticket_sentences.move_due,
         by_clock("moves the ticket on"),

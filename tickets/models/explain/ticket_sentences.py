@@ -82,6 +82,8 @@ def go_on_without_task(values: Values) -> str:
     task = f"add a task (POST /tickets/{values['ticket']}/tasks)"
     if _approved(values):
         return f"Press Advance{values['on_page']}: that runs its checks. Or {task}."
+    if not values["gated"]:
+        return f"Press Advance{values['on_page']}, or {task}."
     return f"Submit what its gate asks for and press Advance{values['on_page']}, or {task}."
 
 

@@ -1,4 +1,5 @@
-WITH {fleets}
+WITH {fleets},
+{rooms}
 SELECT
   k.id,
   {waiting_on} AS who

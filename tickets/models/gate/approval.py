@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models
 
-from agents.models import Actor, label, rights, via
+from agents.models import Actor, rights, via
 from agents.models.actor import is_agent, pk_of
 from omoi_site import field_limits, humanize
 from omoi_site.database import sql
@@ -114,8 +114,7 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
         if decision == Decision.APPROVE:
             ticket.hint_advance()
         else:
-            who, what = humanize.actor(label(by)), decision.replace("_", " ")
-            failure.follow_rejection(ticket, reason=f"{what.capitalize()} by {who}: {reason}")
+            failure.follow_rejection(ticket, reason=approval_state.refusal(approval))
         return approval
 
     def _counting(self, ticket: Ticket, by: Actor) -> Approval | None:

@@ -18,6 +18,7 @@ from omoi_site.database.privileges import INSERT_ONLY
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models.claim.fence import HELD, claims_now, lost
 from tickets.models.claim.outcome import Outcome
+from tickets.models.claim.progress import SHOWS_PROGRESS
 from tickets.models.gate.blob import Blob
 from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.task.fields import TaskFields
@@ -29,11 +30,13 @@ TYPE = RegexValidator(r"\A[a-z][a-z0-9_]{0,99}\Z", "use 1 to 100 of a-z, 0-9 and
 CHECKED = ("blob_id", "type", "path", "commit")
 HELD_IN = f"""
 WITH i AS (SELECT %(task)s::bigint AS id, %(fence)s::bigint AS fence)
-SELECT t.id
-FROM tickets_task t
-JOIN i ON {HELD}
+UPDATE tickets_task t
+SET
+    {SHOWS_PROGRESS}
+FROM i
 WHERE t.ticket_id = %(ticket)s
-FOR NO KEY UPDATE OF t
+  AND {HELD}
+RETURNING t.id
 """
 
 
@@ -146,7 +149,7 @@ class Artifact(models.Model):
 
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="artifacts", db_index=False)
     phase = models.CharField(max_length=60)
-    name = models.CharField(max_length=200, validators=[field_limits.shown])
+    name = models.CharField(max_length=200, validators=[field_limits.shown, field_limits.not_blank])
     revision = models.PositiveIntegerField()
     type = models.CharField(max_length=100, validators=[TYPE])
     blob = models.ForeignKey(Blob, models.PROTECT, related_name="+", db_index=False)

@@ -132,9 +132,9 @@ class Blob(models.Model):
             yield last
 
     def repair(self, content: BinaryIO) -> None:
-        """Write the file again if it is missing or damaged. `content` must have this hash.
+        """Write the file again if it is missing, damaged or unreadable. `content` must have this hash.
 
-        A process that is killed meanwhile leaves it missing or damaged, as it was.
+        A process that is killed meanwhile leaves it missing or as it was.
         """
         if not self.location or self._intact():  # rows of chunks never change
             return
@@ -143,12 +143,14 @@ class Blob(models.Model):
             sql.rows(REPAIR_ALONE, [self.hash])
             if not self._intact():  # nobody else has repaired it meanwhile
                 content_storage.replace(self.location, content)
-                log.warning("the file of %s was missing or damaged; an upload has repaired it", self.hash)
+                log.warning(
+                    "the file of %s was missing, damaged or unreadable; an upload has repaired it", self.hash
+                )
 
     def _intact(self) -> bool:
         try:
             return sum(map(len, self.pieces())) == self.size
-        except Damaged:
+        except (Damaged, OSError):  # also a disk that cannot read this one file
             return False
 
     def head(self, most: int) -> bytes:

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from agents.models import Actor, label
 from omoi_site.brokers import hints
@@ -23,7 +24,7 @@ from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import TicketFields
 
 WORKFLOW = "system:workflow"  # who acts by itself, as the document says: adds reviews, moves tickets
-MOST_TRIES = 3  # of a run whose worker was lost
+MOST_TRIES = 3  # of a run whose worker was lost; what a worker releases when it ends costs none
 AGAIN = "30 seconds"  # after the last answer, what did not pass can be asked again
 USUAL_S, MOST_S, MORE_S = "600", "3600", "60"  # what a check may take, and how much longer it may be held
 SEEN = sql.statement(__file__, "check_seen")
@@ -122,10 +123,10 @@ class CheckRunManager(models.Manager["CheckRun"]):
         held = {"run": run.pk, "worker": run.worker, "tries": run.tries}
         return bool(sql.rows(RENEW, {**held, "lease_s": settings.WORKER_LEASE_S}))
 
-    def give_back(self, run: CheckRun) -> None:
-        """Let another worker take it at once, because its own one ends."""
+    def release(self, run: CheckRun) -> None:
+        """Let another worker take it at once, because its own one ends. That costs no try."""
         held = self.filter(pk=run.pk, answered_at=None, worker=run.worker, tries=run.tries)
-        held.update(lease_until=None)
+        held.exclude(lease_until=None).update(lease_until=None, releases=models.F("releases") + 1)
 
     @sql.atomic
     def answer(self, run: CheckRun, reasons: Sequence[registry.Reason], result: dict[str, Any]) -> bool:
@@ -139,6 +140,7 @@ class CheckRunManager(models.Manager["CheckRun"]):
         found = [reason.as_dict() for reason in reasons]
         if not mine.update(answered_at=sql.ClockTimestamp(), reasons=found, result=result):
             return False
+        run.answered_at = timezone.now()  # before the commit: who renews leases meanwhile misses nothing
         data = {"check": run.name, "phase": run.phase, "run": run.pk, "passed": not found}
         ticket.record("gate.check_answered", by=run.worker, data=data)
         ticket.hint_advance()
@@ -158,6 +160,7 @@ class CheckRun(models.Model):
     task = models.ForeignKey("tickets.Task", models.PROTECT, null=True, blank=True, related_name="+")
     worker = models.CharField(max_length=170, blank=True, default="", db_default="")
     tries = models.PositiveIntegerField(default=0, db_default=0)
+    releases = models.PositiveIntegerField(default=0, db_default=0)
     started_at = models.DateTimeField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)

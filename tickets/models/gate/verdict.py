@@ -156,7 +156,7 @@ class OutsideAnswers:
         """Ask those checks of its gate; this may take seconds, so the ticket must not be locked."""
         case, evidence, seen = Case(ticket, ticket.phase), digest(ticket), CheckRun.objects.seen(ticket)
         asked = {
-            number: registry.reasons(entry, case)
+            number: sql.patiently(registry.reasons)(entry, case)
             for number, entry in enumerate(case.gate)
             if registry.is_outside(entry)
         }
@@ -248,6 +248,7 @@ def digest(ticket: TicketFields) -> str:
     return str(row["digest"])
 
 
+@sql.patiently
 def run_checks(case: Case, outside: OutsideAnswers | None = None) -> list[dict[str, Any]]:
     """Every check of the phase's gate, with the reasons it finds. Without `outside`, a check that is asked
     before a judgement has the reason that nobody asked it.

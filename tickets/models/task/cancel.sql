@@ -1,5 +1,8 @@
 WITH locked AS MATERIALIZED (
-  SELECT id
+  SELECT
+    id,
+    holder_id,
+    attempts
   FROM tickets_task
   WHERE id = ANY (%(ids)s)
     AND state IN ('pending', 'claimed')
@@ -15,6 +18,7 @@ updated AS (
     lease_expires_at = NULL,
     lease_look_at = NULL,
     timeout_at = NULL,
+    stalled_at = NULL,
     promote_at = NULL,
     not_due = false,
     ended_at = clock_timestamp(),
@@ -28,6 +32,9 @@ updated AS (
     t.ticket_key,
     t.project_id,
     t.fence,
+    (SELECT a.name FROM agents_agent a WHERE a.id = locked.holder_id) AS holder,
+    locked.attempts AS attempt,
+    {held_s} AS held_s,
     t.events
 ),
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import HEARD
 from tickets.models.task.readiness import PENDING, READY
@@ -29,7 +30,7 @@ class Tally:
     ready_lane: int | None = None
     first_waiting: int | None = None
     first_silent: int | None = None
-    agents: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()  # agents and people, by name
 
     @property
     def total(self) -> int:
@@ -68,6 +69,6 @@ class Tally:
 def tallies(tickets: Iterable[int]) -> dict[int, Tally]:
     """The tally of each of these tickets, in one statement. Tickets without tasks are missing."""
     return {
-        row.pop("ticket"): Tally(**{**row, "agents": tuple(row["agents"])})
+        row.pop("ticket"): Tally(**{**row, "holders": tuple(map(humanize.actor, row["holders"]))})
         for row in sql.rows(TALLY, [list(tickets)])
     }

@@ -11,17 +11,20 @@ from django.db import models
 from agents import profiles
 from agents.models import Actor, label, rights, via
 from agents.models.agent import words
+from agents.profiles import pools_of
 from omoi_site import field_limits
 from omoi_site.database import sql
-from omoi_site.errors import Faults
+from omoi_site.errors import Faults, Invalid
+from tickets.models.coordination.operation import Operation, OthersCancelled
 from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
-from tickets.models.task.lane import Lane, Marks
+from tickets.models.task.lane import Lane, Marks, held_in
 from tickets.models.task.need import Edge, Need
 from tickets.models.task.open_needs import recount
 from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.past_phases import phase_left
+from tickets.patterns.schema import MOST_NEEDS
 
 Row = TypeVar("Row", bound=TaskFields)
 
@@ -60,6 +63,8 @@ class TaskCreation(models.Manager[Row]):
         in the batch.
         """
         rights.require(by, "tickets:write", ticket.project)
+        if (needs := sum(len(spec.needs) + len(spec.needed_by) for spec in specs)) > MOST_NEEDS:
+            raise Invalid(f"they have {needs} needs in all; at most {MOST_NEEDS} are allowed", field="tasks")
         ids = self.insert(ticket, specs, by=by)
         stored = {task.pk: task for task in self.filter(pk__in=ids)}
         return [stored[pk] for pk in ids]
@@ -73,15 +78,53 @@ class TaskCreation(models.Manager[Row]):
         by: Actor,
         phase: str = "",
         watch: Callable[[int], None] = lambda made: None,
+        log: Callable[[Sequence[int]], None] = lambda ids: None,
     ) -> list[int]:
         """Like `add`, for verbs that have checked the right and for any number of tasks. Returns only their
-        ids; `watch` is called now and then with the number created.
+        ids; `watch` is called now and then with the number created. `log` writes further events of the new
+        tasks: it is called with their ids before their needs count, because an operation may end at once.
 
         `phase`: the ticket's next phase, from a move that holds its lock. Raises PhaseLeft for work that
         could never be done.
         """
-        if any(spec.needs for spec in specs):
+        if any(spec.needs or spec.needed_by for spec in specs):
             Need.objects.lock_graph(ticket.project_id)
+        work, now = self.checked(ticket, specs, phase=phase)
+        place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
+        ids: list[int] = []
+        for batch in self._stored(work, now, by):
+            ids += batch
+            watch(len(ids))
+        log(ids)
+        edges = [
+            edge
+            for spec, pk in zip(specs, ids, strict=True)
+            for edge in [
+                *(
+                    Edge(
+                        ids[place_of[need.on]] if isinstance(need.on, str) else need.on,
+                        pk,
+                        need.when,
+                        need.on_failure,
+                    )
+                    for need in spec.needs
+                ),
+                *(Edge(pk, child) for child in dict.fromkeys(spec.needed_by)),
+            ]
+        ]
+        Need.objects.insert(
+            ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by
+        )
+        counted = {end for edge in edges for end in (edge.parent, edge.child)}
+        recount([pk for pk in ids if pk not in counted])
+        return ids
+
+    def checked(
+        self, ticket: TicketFields, specs: Sequence[TaskSpec], *, phase: str = ""
+    ) -> tuple[list[Placed], datetime]:
+        """The tasks as the ticket decides about them, and the present time; the ticket is locked FOR SHARE.
+        Raises what adding them would: PhaseLeft, or Invalid with all faults.
+        """
         # lock FOR SHARE before reading the phase: a move of the ticket waits for us, or we for it
         now = sql.one(
             """
@@ -105,28 +148,8 @@ class TaskCreation(models.Manager[Row]):
                 refusal := phase_left(ticket, now["phase"], effective_phase, wanted)
             ):
                 raise refusal
-        place_of = {spec.ref: place for place, spec in enumerate(specs) if spec.ref}
-        self._refuse_faults(ticket, work, place_of)
-        ids: list[int] = []
-        for batch in self._stored(work, now["now"], by):
-            ids += batch
-            watch(len(ids))
-        edges = [
-            Edge(
-                ids[place_of[need.on]] if isinstance(need.on, str) else need.on,
-                pk,
-                need.when,
-                need.on_failure,
-            )
-            for spec, pk in zip(specs, ids, strict=True)
-            for need in spec.needs
-        ]
-        Need.objects.insert(
-            ticket.project_id, edges, names={ids[place]: ref for ref, place in place_of.items()}, by=by
-        )
-        counted = {end for edge in edges for end in (edge.parent, edge.child)}
-        recount([pk for pk in ids if pk not in counted])
-        return ids
+        self._refuse_faults(ticket, work, {spec.ref: place for place, spec in enumerate(specs) if spec.ref})
+        return work, now["now"]
 
     def import_tasks(
         self, work: Sequence[tuple[TicketFields, TaskSpec]], *, now: datetime, by: Actor
@@ -147,6 +170,7 @@ class TaskCreation(models.Manager[Row]):
     ) -> None:
         """Raise Invalid with the faults of these tasks by field, before anything is written."""
         wanted = {need.on for placed in work for need in placed.spec.needs if isinstance(need.on, int)}
+        wanted |= {child for placed in work for child in placed.spec.needed_by}
         existing = (
             set(self.filter(pk__in=wanted, project=ticket.project_id).values_list("pk", flat=True))
             if wanted
@@ -171,6 +195,11 @@ class TaskCreation(models.Manager[Row]):
                         else f"there is no task {need.on} in this project"
                     )
                     faults.add(f"{at}.needs.{number}", lacking)
+            for number, child in enumerate(spec.needed_by):
+                if child not in existing:
+                    faults.add(f"{at}.needed_by.{number}", f"there is no task {child} in this project")
+            if spec.coordination and not spec.needs:
+                faults.add(f"{at}.needs", f"a {spec.coordination.kind} needs at least one task")
             wrong = profiles.faults(spec.profile, spec.slots)
             if spec.profile and "profile" not in wrong and spec.profile not in ticket.project.profiles:
                 wrong = {
@@ -188,6 +217,20 @@ class TaskCreation(models.Manager[Row]):
             tasks = [self._made(placed, lanes[placed.marks], now) for placed in work[start : start + BATCH]]
             sql.copy_in(tasks)
             ids = [task.pk for task in tasks]
+            Operation.objects.make(
+                [
+                    (task.pk, placed.spec.coordination)
+                    for task, placed in zip(tasks, work[start : start + BATCH], strict=True)
+                    if placed.spec.coordination
+                ]
+            )
+            OthersCancelled.objects.make(
+                [
+                    task.pk
+                    for task, placed in zip(tasks, work[start : start + BATCH], strict=True)
+                    if placed.spec.cancels_others
+                ]
+            )
             self._log_added(ids, by)
             yield ids
 
@@ -204,10 +247,15 @@ class TaskCreation(models.Manager[Row]):
             kind=spec.kind,
             priority=ticket.priority if spec.priority is None else spec.priority,
             capabilities=list(marks.capabilities),
+            operation=spec.coordination.kind if spec.coordination else "",
             profile=spec.profile,
             slots=spec.slots,
             join=spec.join,
             timeout_s=spec.timeout_s,
+            stall_after_s=spec.stall_after_s,
+            phase_stall_after_s=ticket.plan[marks.phase].stall_after_s
+            if marks.phase in ticket.plan
+            else None,
             max_attempts=spec.max_attempts,
             not_before=spec.not_before,
             not_due=spec.not_before is not None and not spec.ended,
@@ -229,5 +277,14 @@ class TaskCreation(models.Manager[Row]):
 def _placed(ticket: TicketFields, spec: TaskSpec, effective_phase: str, open_in: Set[str]) -> Placed:
     where = spec.phase.upper().removeprefix("PHASE_") or ticket.plan.works_in(effective_phase)
     return Placed(
-        ticket, spec, Marks(where, tuple(words(spec.capabilities)), bool(spec.profile)), where not in open_in
+        ticket,
+        spec,
+        Marks(
+            where,
+            tuple(words(spec.capabilities)),
+            bool(spec.profile),
+            pools=pools_of(spec.profile),
+            workflow=held_in(ticket.plan, ticket.workflow_id, where),
+        ),
+        where not in open_in,
     )

@@ -1,7 +1,8 @@
--- What ended tasks mean for their pending children, which are locked in id order. It is repeated with the
--- ids that it cancels, until there are none. The list is wrapped in a subselect so that a plan for any list
--- looks as cheap as one for this list. Otherwise PostgreSQL takes the generic plan for more expensive and
--- plans the statement anew every time, which costs more than running it.
+-- What ended tasks mean for their open children, which are locked in id order. What they wait for is counted
+-- also while they are claimed, as they may be pending again; but only pending ones are freed or cancelled. It
+-- is repeated with the ids that it cancels, until there are none. The list is wrapped in a subselect so that
+-- a plan for any list looks as cheap as one for this list. Otherwise PostgreSQL takes the generic plan for
+-- more expensive and plans the statement anew every time, which costs more than running it.
 WITH verdict AS MATERIALIZED (
   SELECT
     n.child_id,
@@ -23,13 +24,15 @@ children AS MATERIALIZED (
     v.cancel,
     greatest(0, c.open_needs - v.met) AS open_needs,
     greatest(0, c.edges_left - v.decided) AS edges_left,
-    greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS unsatisfiable,
-    c.open_needs > 0 AND c.open_needs <= v.met AS freed,
-    NOT c.unsatisfiable
+    c.state = 'pending'
+      AND greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS unsatisfiable,
+    c.state = 'pending' AND c.open_needs > 0 AND c.open_needs <= v.met AS freed,
+    c.state = 'pending'
+      AND NOT c.unsatisfiable
       AND greatest(0, c.open_needs - v.met) > greatest(0, c.edges_left - v.decided) AS newly_unsatisfiable
   FROM tickets_task c
   JOIN verdict v ON v.child_id = c.id
-  WHERE c.state = 'pending'
+  WHERE c.state IN ('pending', 'claimed')
   ORDER BY c.id
   FOR NO KEY UPDATE OF c
 ),
@@ -50,7 +53,7 @@ decided AS (
       ELSE c.error
     END,
     ended_at = CASE WHEN k.unsatisfiable AND k.cancel THEN clock_timestamp() END,
-    events = c.events + (k.newly_unsatisfiable OR k.freed)::int,
+    events = c.events + (k.newly_unsatisfiable OR k.freed AND c.operation = '')::int,
     ready_at = CASE WHEN k.freed THEN now.at ELSE c.ready_at END,
     rank = CASE
       WHEN k.freed THEN omoi_rank(
@@ -78,6 +81,7 @@ decided AS (
     c.rank,
     c.events,
     c.profile,
+    c.operation,
     k.freed,
     k.newly_unsatisfiable
 ),
@@ -93,5 +97,6 @@ SELECT
   ticket_id,
   state,
   profile,
+  operation,
   freed
 FROM decided

@@ -22,11 +22,12 @@ from agents.models.json_page import (
     seen_projects,
 )
 from omoi_site.database import prepared, sql
+from tickets.models.explain.found_waits import TASKS
 from tickets.models.explain.sql_fragments import FROM_TASK, RUNS_ALONE, fleets_of
 from tickets.models.explain.task_obstacles import waiting_on
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import TaskInterventions
-from tickets.models.task.readiness import READY
+from tickets.models.task.readiness import OVERDUE, READY
 from tickets.models.ticket.fields import priority_name
 
 Row = TypeVar("Row", bound=TaskFields)
@@ -38,17 +39,24 @@ MATCHES = {
     "holder": "t.holder_id = (SELECT a.id FROM agents_agent a WHERE a.name = %(holder)s::text)",
     "state": "t.state = %(state)s::text",
     "phase": "t.phase = %(phase)s::text",
+    "overdue": OVERDUE,
     "capability": "t.capabilities @> ARRAY[%(capability)s]::varchar[]",
 }
+# How the index finds tasks by a filter, where that is not the condition itself.
+FOUND = {"overdue": sql.statement(__file__, "overdue_tasks", overdue=OVERDUE).rstrip()}
 TIMES = (
     "not_before",
     "deadline",
     "claimed_at",
     "started_at",
     "lease_expires_at",
+    "active_at",
+    "stalled_at",
     "created_at",
     "ended_at",
 )
+
+TIMES_OF_WORK = sql.statement(__file__, "times_of_work")
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,7 @@ class TaskQuery:
     state: str = ""
     phase: str = ""
     capability: str = ""
+    overdue: bool = False
 
     @property
     def filters(self) -> frozenset[str]:
@@ -69,7 +78,7 @@ class TaskQuery:
     @property
     def indexed(self) -> str:
         """The filter by whose index the tasks are found."""
-        return next((name for name in ("ticket", "holder", "state") if getattr(self, name)), "")
+        return next((name for name in ("ticket", "holder", "overdue", "state") if getattr(self, name)), "")
 
     @property
     def asked(self) -> frozenset[str]:
@@ -78,10 +87,23 @@ class TaskQuery:
 
 
 class TaskDocuments(TaskInterventions[Row]):
-    def documents(self, ids: Collection[int]) -> list[dict[str, Any]]:
-        """These tasks as REST clients see them, in the order of their ids."""
+    def documents(self, ids: Collection[int], *, stored_waits: bool = False) -> list[dict[str, Any]]:
+        """These tasks as REST clients see them, in the order of their ids. stored_waits: with who they wait
+        on as it is stored, by which they were found.
+        """
         rows = sql.rows(by_ids_statement(), {"ids": list(ids)})
-        return [json.loads(row["document"]) for row in sorted(rows, key=lambda row: row["id"])]
+        documents = [json.loads(row["document"]) for row in sorted(rows, key=lambda row: row["id"])]
+        if stored_waits:
+            stored = TASKS.stored(ids)
+            for document in documents:
+                if wait := stored.get(int(document["id"])):
+                    document |= {"waiting_on": wait.who, "waiting_on_at": wait.at}
+        return documents
+
+    def times(self, pk: int) -> dict[str, float | None]:
+        """How long the task has been worked on, or was; and until its timeout, if it is claimed."""
+        [row] = sql.rows(TIMES_OF_WORK, [pk])
+        return row
 
     def page_json(self, query: TaskQuery, *, by: Actor, limit: int, after: int = 0) -> JsonPage | None:
         """The first tasks that `by` sees and the query asks for, with ids above `after`, in one statement;
@@ -128,9 +150,12 @@ def _page(one_project: bool, indexed: str, asked: frozenset[str]) -> str:
     every_project = not (one_project or indexed)
     matches = " AND ".join(MATCHES[name] for name in sorted(asked)) or "true"
     by_state = sql.statement(__file__, "tasks_by_state", matches=matches)
-    if walked_alone := indexed in ("ticket", "holder"):
+    if walked_alone := indexed in ("ticket", "holder", "overdue"):
         walked = sql.statement(
-            __file__, "tasks_found", found=f"{MATCHES[indexed]} AND {OF_SEEN}", matches=matches
+            __file__,
+            "tasks_found",
+            found=f"{FOUND.get(indexed, MATCHES[indexed])} AND {OF_SEEN}",
+            matches=matches,
         )
     elif every_project:
         everywhere = sql.statement(
@@ -162,5 +187,7 @@ def _documents(tasks: str) -> str:
         priority=priority_name("t.priority"),
         ready=READY,
         runs_alone=RUNS_ALONE.format(task="t"),
+        since=json_time("d.since"),
+        now=json_time("clock_timestamp()"),
         **{name: json_time(f"t.{name}") for name in TIMES},
     )

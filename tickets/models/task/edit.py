@@ -33,9 +33,12 @@ EDITABLE = {
     "deadline",
     "not_before",
     "timeout_s",
+    "stall_after_s",
     "max_attempts",
     "capabilities",
 }
+# What an operation does not have: nobody works on it.
+OF_WORK = {"not_before", "timeout_s", "stall_after_s", "max_attempts", "capabilities"}
 REPRIORITISE = sql.statement(
     __file__,
     "reprioritise",
@@ -72,6 +75,11 @@ class TaskEdits(models.Manager[Row]):
         if row is None:
             raise NotFound("there is no such task")
         rights.require(by, "tickets:write", row.project)
+        if row.operation and (barred := sorted(set(changes) & OF_WORK)):
+            raise Invalid(
+                f"{row.key} is a {row.operation}, which nobody works on: it has no {barred[0]}",
+                field=barred[0],
+            )
         if row.state not in ("pending", "claimed"):
             raise NotReady(
                 f"task {row.key} is {row.state}: only an open task can be edited",
@@ -121,9 +129,16 @@ class TaskEdits(models.Manager[Row]):
         if "not_before" in changed and row.state == "pending":
             row.not_due = row.not_before is not None and row.not_before > timezone.now()
             changed.add("not_due")
-        if "timeout_s" in changed and row.claimed_at and row.state == "claimed":
+        # the clocks of a claim; that of a person, without a lease, has none
+        leased = row.state == "claimed" and row.lease_expires_at is not None
+        if "timeout_s" in changed and row.claimed_at and leased:
             row.timeout_at = row.claimed_at + timedelta(seconds=row.timeout_s) if row.timeout_s else None
             changed.add("timeout_at")
+        if "stall_after_s" in changed and leased:
+            default = row.lane.stall_after_s if row.phase_stall_after_s is None else row.phase_stall_after_s
+            row.stall_s = default if row.stall_after_s is None else row.stall_after_s
+            row.lease_look_at = timezone.now()  # sweeps look at it again
+            changed |= {"stall_s", "lease_look_at"}
         row.save(update_fields=changed)
 
     @staticmethod

@@ -1,14 +1,14 @@
 -- `open_in`: the phases whose tasks can be claimed now; none while the ticket is paused, blocked or
 -- archived.
 UPDATE tickets_task t
-SET held = NOT t.phase = ANY (%(open_in)s::varchar[])
+SET held = NOT (t.phase = ANY (%(open_in)s::varchar[]) AND {not_limited})
 WHERE t.id = ANY (ARRAY(
-  SELECT id
-  FROM tickets_task
-  WHERE ticket_id = %(ticket)s
-    AND state IN ('pending', 'claimed', 'failed', 'cancelled')
-    AND held = (phase = ANY (%(open_in)s::varchar[]))
-  ORDER BY id
+  SELECT o.id
+  FROM tickets_task o
+  WHERE o.ticket_id = %(ticket)s
+    AND o.state IN ('pending', 'claimed', 'failed', 'cancelled')
+    AND o.held = (o.phase = ANY (%(open_in)s::varchar[]) AND {that_not_limited})
+  ORDER BY o.id
   FOR NO KEY UPDATE
 ))
 RETURNING

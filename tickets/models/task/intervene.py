@@ -5,37 +5,58 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from django.db import transaction
+
 from agents.models import Actor, Project, label, rights, via
 from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
+from tickets.models.coordination.operation import Operation, OthersCancelled
 from tickets.models.explain.task_explanation import WaitingTasks
-from tickets.models.journal_sql import task_events
+from tickets.models.journal_sql import HELD_S, task_events
+from tickets.models.task.dependants import (
+    ASK,
+    CHILDREN,
+    POLICIES,
+    Affected,
+    Before,
+    refuse_undecided,
+    set_policy,
+)
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors, relane
 from tickets.models.task.open_needs import decide, hint_work, recount
-from tickets.models.task.readiness import READY
+from tickets.models.task.readiness import MOST_RATE_LIMITS, NOT_LIMITED, READY, RETRIABLE, RETRIABLE_Q
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
 
 Row = TypeVar("Row", bound=TaskFields)
 
+CLAIM_ENDED = """
+jsonb_build_object('fence', fence)
+|| CASE
+  WHEN holder IS NULL THEN '{}'
+  ELSE jsonb_build_object('holder', holder, 'attempt', attempt, 'held_s', held_s)
+END"""
 CHANGED_EVENTS = task_events(
     "updated", "%(kind)s", data="jsonb_build_object('fence', fence)", reason="%(reason)s"
 )
-CANCEL = sql.statement(__file__, "cancel", events=CHANGED_EVENTS)
-REVOKE = sql.statement(__file__, "revoke", events=CHANGED_EVENTS, ready=READY)
-RETRY = sql.statement(__file__, "retry", events=CHANGED_EVENTS)
+# The same, where a claim may have ended with it.
+ENDED_EVENTS = task_events("updated", "%(kind)s", data=CLAIM_ENDED, reason="%(reason)s")
+CANCEL = sql.statement(__file__, "cancel", events=ENDED_EVENTS, held_s=HELD_S)
+REVOKE = sql.statement(__file__, "revoke", events=ENDED_EVENTS, held_s=HELD_S, ready=READY)
+RETRY = sql.statement(
+    __file__, "retry", events=CHANGED_EVENTS, often=str(MOST_RATE_LIMITS), retriable=RETRIABLE
+)
 BUMP = sql.statement(__file__, "bump", events=task_events("updated", "'task.bumped'", reason="%(reason)s"))
-HOLD = sql.statement(__file__, "hold", ready=READY)
-PENDING_CHILDREN = """
-SELECT DISTINCT n.child_id AS id
-FROM tickets_need n
-JOIN tickets_task c ON c.id = n.child_id
-WHERE n.parent_id = ANY (%s)
-  AND c.state = 'pending'
-"""
+HOLD = sql.statement(
+    __file__,
+    "hold",
+    ready=READY,
+    not_limited=NOT_LIMITED.format(task="t"),
+    that_not_limited=NOT_LIMITED.format(task="o"),
+)
 
 
 class NotReady(OmoiError):
@@ -48,25 +69,50 @@ class NotReady(OmoiError):
 # What each act needs, for the error when the state does not allow it.
 REFUSALS = {
     "cancel": "only an open task can be cancelled",
-    "retry": "only a failed or cancelled task can be retried",
+    "retry": "only a failed or cancelled task can be retried, or one that met a limit too often",
     "bump": "only an open task can be bumped",
 }
 
 
 class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
-    def act(self, pk: int, verb: str, *, by: Actor, reason: str) -> None:
+    def act(self, pk: int, verb: str, *, by: Actor, reason: str, **how: Any) -> None:
         """Cancel, retry or bump one task. Raises NotReady if its state does not allow it."""
         reason = field_limits.reason(reason, 1, "say why")
-        if not getattr(self.filter(pk=pk), verb)(by=by, reason=reason):
+        if not getattr(self.filter(pk=pk), verb)(by=by, reason=reason, **how):
             row = self.get(pk=pk)
             raise NotReady(f"task {row.key} is {row.state}: {REFUSALS[verb]}")
 
     @sql.atomic
-    def cancel(self, *, by: Actor, reason: str) -> list[int]:
-        """Cancel the open tasks of this set. Holders of claimed ones lose their claim. Returns the ids."""
+    def cancel(self, *, by: Actor, reason: str, dependants: str = "") -> list[int]:
+        """Cancel the open tasks of this set. Holders of claimed ones lose their claim. Returns the ids.
+
+        dependants: what becomes of tasks that need one of these to succeed: one of POLICIES, or as each need
+        says. With ASK, DependantsUndecided is raised if one of them would be held or cancelled.
+        """
         self._require(by)
-        return cancel(self._ids(), by=by, reason=field_limits.reason(reason, 1, "say why it is cancelled"))
+        reason = field_limits.reason(reason, 1, "say why it is cancelled")
+        ids = self._ids()
+        before = Before.cancelling(ids) if dependants == ASK else None
+        if dependants in POLICIES:
+            set_policy(ids, dependants)
+        cancelled = cancel(ids, by=by, reason=reason)
+        if before and cancelled:
+            refuse_undecided(before.affected(cancelled))
+        return cancelled
+
+    @sql.patiently
+    def cancellation(self, pk: int, *, by: Actor, dependants: str = "") -> Affected:
+        """What would become of the tasks that need this one if it were cancelled now: it is done, and taken
+        back. Raises NotReady if it cannot be.
+        """
+        with transaction.atomic():
+            before = Before.cancelling([pk])
+            how = {"dependants": dependants} if dependants in POLICIES else {}
+            self.act(pk, "cancel", by=by, reason="to see what follows", **how)
+            affected = before.affected([pk])
+            transaction.set_rollback(True)
+        return affected
 
     @sql.atomic
     def revoke(self, *, by: Actor, reason: str = "") -> list[int]:
@@ -82,8 +128,9 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:
-        """Make failed and cancelled tasks of this set pending again, with all attempts. Decisions that their
-        end caused for pending children are undone.
+        """Make failed and cancelled tasks of this set pending again, with all attempts, and free those that
+        are held because they met the limit of an account too often. Decisions that their
+        end caused for pending children are undone; claimed ones wait again if their claim ends.
 
         Tasks that could never be done, because their ticket has left the phase, are not changed. Raises
         PhaseLeft if there are no others.
@@ -96,9 +143,7 @@ class TaskInterventions(WaitingTasks[Row]):
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
             [sorted(set(self.values_list("ticket_id", flat=True)))],
         )
-        ended = (
-            self.filter(state__in=["failed", "cancelled"]).select_related("ticket__workflow").order_by("id")
-        )
+        ended = self.filter(RETRIABLE_Q).select_related("ticket__workflow").order_by("id")
         refusals: dict[tuple[int, str], PhaseLeft | None] = {}
         for task in ended:
             if (place := (task.ticket_id, task.phase)) not in refusals:
@@ -109,10 +154,17 @@ class TaskInterventions(WaitingTasks[Row]):
         if late and len(late) == len(ended):
             raise next(refusal for refusal in refusals.values() if refusal)
         wanted = sorted({task.pk for task in ended} - set(late))
-        retried = [row["id"] for row in _act(RETRY, "task.retried", wanted, by, reason)]
+        rows = _act(RETRY, "task.retried", wanted, by, reason)
+        retried = [row["id"] for row in rows]
+        if operations := [row["id"] for row in rows if row["operation"]]:
+            Operation.objects.restart(operations)
+        tickets = {task.ticket_id: task.ticket for task in ended}
+        for held in sorted({row["ticket_id"] for row in rows if row["limited"]}):
+            hold(tickets[held])
         if retried:
+            OthersCancelled.objects.restart(retried)
             relane(retried)
-            children = sql.rows(PENDING_CHILDREN, [retried])
+            children = sql.rows(CHILDREN, [retried, ["pending", "claimed"]])
             recount(sorted({*retried, *(row["id"] for row in children)}))
             hints.send("work")
         return retried

@@ -12,24 +12,20 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from psycopg.types.json import Jsonb
 
-from agents.models import Project
+from agents.models import Pool, Project
+from agents.profiles import pools_of
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import DEATHS_ALONE
+from tickets.models.workflow import Workflow
+from tickets.workflows.document import Plan
 
 BOTTOM, TOP = -(2**63), 2**63 - 1
+# The class of the advisory lock under which claims of guarded lanes are granted; the object is the project.
+GUARD_LOCK = 1_002
 
-MARKS = """
-jsonb_to_recordset(%(marks)s)
-  AS m(phase varchar, capabilities varchar[], has_profile boolean, alone boolean)
-""".strip()
-FIND = f"""
-SELECT l.id, l.phase, l.capabilities, l.has_profile, l.alone
-FROM {MARKS}
-JOIN tickets_lane l
-  ON (l.project_id, l.phase, l.capabilities, l.has_profile, l.alone)
-  = (%(project)s, m.phase, m.capabilities, m.has_profile, m.alone)
-"""
+MARKS = sql.statement(__file__, "lane_marks").strip()
+FIND = sql.statement(__file__, "find_lanes", marks=MARKS)
 MAKE = sql.statement(__file__, "make_lanes", marks=MARKS)
 
 
@@ -43,12 +39,8 @@ def lower_floors_of(ready: str) -> str:
 
 
 LOWER = lower_floors_of("tickets_task WHERE id = ANY (%s)")
-LANED = """
-SELECT id, project_id, lane_id, phase, capabilities, profile, worker_deaths
-FROM tickets_task
-WHERE id = ANY (%s)
-ORDER BY id
-"""
+FOLLOW = sql.statement(__file__, "follow_project")
+LANED = sql.statement(__file__, "laned_tasks")
 RELANE = """
 UPDATE tickets_task t
 SET lane_id = i.lane
@@ -58,19 +50,26 @@ WHERE t.id = i.id
 
 
 class Marks(NamedTuple):
-    """The values that identify a lane of a project; `capabilities` are sorted."""
+    """The values that identify a lane of a project; `capabilities` and `pools` are sorted."""
 
     phase: str
     capabilities: tuple[str, ...]
     has_profile: bool
     alone: bool = False
+    avoids: bool = False
+    pools: tuple[str, ...] = ()
+    workflow: int | None = None  # the version in which a full phase holds this one
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
     def of(self, project: int, marks: Collection[Marks]) -> dict[Marks, int]:
-        """The ids of the lanes with these marks, created if missing, in at most two statements."""
+        """The ids of the lanes with these marks, created if missing."""
         ids = self._ids(FIND, project, marks)
         if missing := [mark for mark in marks if mark not in ids]:
+            if pools := {pool for mark in missing for pool in mark.pools}:
+                # a claim under way has locked the pools of the lanes that it found, and counts for these only
+                sql.rows("SELECT pg_advisory_xact_lock(%s, %s)", [GUARD_LOCK, project])
+                Pool.objects.ensure(pools)
             ids |= self._ids(MAKE, project, missing)
         return ids
 
@@ -81,13 +80,32 @@ class LaneQuerySet(models.QuerySet["Lane"]):
             {"marks": Jsonb([mark._asdict() for mark in marks]), "project": project, "floor": BOTTOM},
         )
         return {
-            Marks(row["phase"], tuple(row["capabilities"]), row["has_profile"], row["alone"]): row["id"]
+            Marks(
+                row["phase"],
+                tuple(row["capabilities"]),
+                row["has_profile"],
+                row["alone"],
+                row["avoids"],
+                tuple(row["pools"]),
+                row["workflow_id"],
+            ): row["id"]
             for row in lanes
         }
 
     def follow(self, project: Project) -> None:
-        """Pause or resume the lanes with their project, whose row the caller has locked."""
-        self.filter(project=project).exclude(paused=project.paused).update(paused=project.paused)
+        """Pause or resume the lanes with their project, whose row the caller has locked, guard them while it
+        has limits, and let new claims in them stall when it says.
+        """
+        sql.rows(
+            FOLLOW,
+            {
+                "project": project.pk,
+                "paused": project.paused,
+                "phases": list(project.paused_phases),
+                "limited": any(project.limits.values()),
+                "stall_after_s": project.stall_after_s,
+            },
+        )
         if not project.paused:
             hints.send("work")
 
@@ -100,7 +118,35 @@ class Lane(models.Model):
     alone = models.BooleanField(
         default=False, db_default=False, help_text="its tasks run alone in their worker"
     )
-    paused = models.BooleanField(default=False, help_text="the project is paused")
+    avoids = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="an agent has failed its tasks, and others are asked first for a while",
+    )
+    pools = ArrayField(
+        models.CharField(max_length=63),
+        null=True,
+        help_text="accounts whose limits its work shares, as its profiles say; empty takes no room in"
+        " the row, which claims read",
+    )
+    workflow = models.ForeignKey(
+        "tickets.Workflow",
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text="the version in which a full phase holds this one; empty if none does",
+    )
+    paused = models.BooleanField(default=False, help_text="the project or the phase is paused")
+    guarded = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="something is counted under a lock before a task of it is granted, such as the limits of"
+        " the project",
+    )
+    stall_after_s = models.PositiveIntegerField(
+        default=1800, db_default=1800, help_text="seconds without progress, as its project says"
+    )
     # a hint for the claim; with the id, because tasks that become ready together share their rank
     floor = models.BigIntegerField(default=BOTTOM, help_text="no ready task of this lane has a lower rank")
     floor_id = models.BigIntegerField(
@@ -117,7 +163,12 @@ class Lane(models.Model):
         indexes = [models.Index(fields=["project"], name="lane_of_project")]
         constraints = [
             models.UniqueConstraint(
-                fields=["project", "phase", "capabilities", "has_profile", "alone"], name="lane_once"
+                fields=[
+                    *("project", "phase", "capabilities", "has_profile", "alone", "avoids", "pools"),
+                    "workflow",
+                ],
+                name="lane_once",
+                nulls_distinct=False,
             )
         ]
 
@@ -144,10 +195,18 @@ class LaneLook(models.Model):
         return f"{self.lane_id} from {self.looked_from}"
 
 
+def held_in(plan: Plan, workflow: int, phase: str) -> int | None:
+    """`workflow` of the marks of a task of this phase."""
+    return workflow if phase in plan.holds else None
+
+
 @sql.atomic
-def relane(ids: Sequence[int]) -> None:
-    """Move tasks, locked by the caller, into their present lanes."""
-    tasks = sql.rows(LANED, [list(ids)])
+def relane(ids: Sequence[int], *, workflow: int | None = None) -> None:
+    """Move tasks, locked by the caller, into their present lanes. workflow: the version that their ticket is
+    about to follow.
+    """
+    tasks = sql.rows(LANED, {"ids": list(ids), "workflow": workflow})
+    plans = Workflow.objects.plans({task["workflow_id"] for task in tasks})
     moved: dict[int, int] = {}
     for project in sorted({task["project_id"] for task in tasks}):
         marks = {
@@ -156,6 +215,9 @@ def relane(ids: Sequence[int]) -> None:
                 tuple(task["capabilities"]),
                 bool(task["profile"]),
                 task["worker_deaths"] >= DEATHS_ALONE,
+                task["avoid_id"] is not None,
+                pools_of(task["profile"]),
+                held_in(plans[task["workflow_id"]], task["workflow_id"], task["phase"]),
             )
             for task in tasks
             if task["project_id"] == project

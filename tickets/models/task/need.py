@@ -26,14 +26,7 @@ from tickets.models.task.readiness import MET
 GRAPH_LOCK = 1_001  # class of the advisory lock; the object is the project
 
 BELOW = sql.statement(__file__, "edges_below")
-# Arrays, because a statement has at most 65,535 parameters.
-CONNECT = """
-INSERT INTO tickets_need (parent_id, child_id, on_end, on_failure)
-SELECT *
-FROM unnest(%s::bigint[], %s::bigint[], %s::varchar[], %s::varchar[])
-ON CONFLICT DO NOTHING
-RETURNING id
-"""
+CONNECT = sql.statement(__file__, "connect")
 LOCK_ENDS = """
 SELECT id, project_id, state
 FROM tickets_task
@@ -110,8 +103,8 @@ class NeedManager(models.Manager["Need"]):
             )
         self._refuse_cycles(edges, names or {})
         new = self._connect(edges)
-        recount(sorted({*parents, *children}))  # parents too: their rank depends on their children
         self._log("need.added", children, by)
+        recount(sorted({*parents, *children}))  # parents too: their rank depends on their children
         self._cancel_the_hopeless(children)
         return new
 
@@ -151,8 +144,8 @@ class NeedManager(models.Manager["Need"]):
         sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.parent_id])
         sql.rows("SELECT id FROM tickets_task WHERE id = %s FOR NO KEY UPDATE", [need.child_id])
         if self.filter(pk=need.pk).delete()[0]:
-            recount(sorted([need.parent_id, need.child_id]))
             self._log("need.removed", [need.child_id], by)
+            recount(sorted([need.parent_id, need.child_id]))
 
     @staticmethod
     def _lock_ends(project: int, parents: Sequence[int], children: Sequence[int]) -> dict[int, str]:

@@ -20,11 +20,17 @@ from tickets.models.journal_sql import task_events
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.intervene import hold
 from tickets.models.task.open_needs import COUNT_NEEDS, recount
+from tickets.models.task.readiness import NEEDS_MET, NOT_LIMITED, PENDING
 from tickets.models.ticket.ticket import Ticket
 
 WRONG_NEEDS = sql.statement(__file__, "wrong_needs", count_needs=COUNT_NEEDS)
+UNFINISHED = sql.statement(__file__, "unfinished_operations", pending=PENDING, needs_met=NEEDS_MET)
 WRONGLY_HELD = sql.statement(
-    __file__, "wrongly_held", open_phases=OPEN_PHASES.strip(), in_open_phase=IN_OPEN_PHASE
+    __file__,
+    "wrongly_held",
+    open_phases=OPEN_PHASES.strip(),
+    in_open_phase=IN_OPEN_PHASE,
+    not_limited=NOT_LIMITED.format(task="t"),
 )
 ALARM = sql.statement(
     __file__,
@@ -45,9 +51,13 @@ Row = TypeVar("Row", bound=TaskFields)
 
 class ReadinessAudit(models.Manager[Row]):
     def recheck_needs(self, after: int, upto: int) -> int:
-        """Recount the open needs of pending tasks with ids in (after, upto]; returns how many were wrong."""
-        wrong = [row["id"] for row in sql.rows(WRONG_NEEDS, {"after": after, "upto": upto, "ids": None})]
-        return self._correct_needs(sorted(wrong)) if wrong else 0
+        """Recount the open needs of open tasks with ids in (after, upto], and complete operations that
+        wait for nothing; returns how many were wrong.
+        """
+        span = {"after": after, "upto": upto}
+        wrong = [row["id"] for row in sql.rows(WRONG_NEEDS, {**span, "ids": None})]
+        corrected = self._correct_needs(sorted(wrong)) if wrong else 0
+        return corrected + (self._complete_operations(span) if sql.rows(UNFINISHED, span) else 0)
 
     def recheck_held(self, after: int, upto: int) -> int:
         """Recheck `held` of tasks with ids in (after, upto]; returns how many were wrong."""
@@ -64,6 +74,13 @@ class ReadinessAudit(models.Manager[Row]):
         self._alarm(wrong)
         recount([row["id"] for row in wrong])
         return len(wrong)
+
+    @sql.atomic
+    def _complete_operations(self, span: dict[str, int]) -> int:
+        left = sql.rows(UNFINISHED, span)
+        self._alarm(left)
+        recount([row["id"] for row in left])
+        return len(left)
 
     @sql.atomic
     def _correct_held(self, ticket: int, after: int, upto: int) -> int:

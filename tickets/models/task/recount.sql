@@ -9,8 +9,11 @@ SET (open_needs, edges_left, unsatisfiable, ready_at, rank, promote_at) = (
   SELECT
     c.open_needs,
     c.edges_left,
-    c.open_needs > c.edges_left,
-    CASE WHEN {otherwise_ready} THEN coalesce(t.ready_at, now.at) END,
+    t.state = 'pending' AND c.open_needs > c.edges_left,
+    CASE
+      WHEN t.state = 'claimed' THEN t.ready_at
+      WHEN {otherwise_ready} THEN coalesce(t.ready_at, now.at)
+    END,
     CASE
       WHEN {otherwise_ready} THEN omoi_rank(
         t.priority,
@@ -22,6 +25,7 @@ SET (open_needs, edges_left, unsatisfiable, ready_at, rank, promote_at) = (
       ELSE t.rank
     END,
     CASE
+      WHEN t.state = 'claimed' THEN t.promote_at
       WHEN {otherwise_ready} THEN omoi_promote_at(t.priority, coalesce(t.ready_at, now.at), t.deadline)
     END
   FROM now
@@ -30,8 +34,9 @@ SET (open_needs, edges_left, unsatisfiable, ready_at, rank, promote_at) = (
   ) c
 )
 WHERE t.id = ANY (%(ids)s)
-  AND t.state = 'pending'
+  AND t.state IN ('pending', 'claimed')
 RETURNING
   t.id,
   t.profile,
+  t.state = 'pending' AND NOT {work} AND {needs_met} AS completes,
   {ready} AS ready

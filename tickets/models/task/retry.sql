@@ -1,9 +1,11 @@
 WITH locked AS MATERIALIZED (
-  SELECT id
-  FROM tickets_task
-  WHERE id = ANY (%(ids)s)
-    AND state IN ('failed', 'cancelled')
-  ORDER BY id
+  SELECT
+    t.id,
+    t.rate_limits
+  FROM tickets_task t
+  WHERE t.id = ANY (%(ids)s)
+    AND {retriable}
+  ORDER BY t.id
   FOR NO KEY UPDATE
 ),
 
@@ -13,6 +15,7 @@ updated AS (
     state = 'pending',
     attempts = 0,
     retries = t.retries + 1,
+    rate_limits = 0,
     claimed_at = NULL,
     started_at = NULL,
     worker_deaths = 0,
@@ -32,14 +35,30 @@ updated AS (
   WHERE t.id = locked.id
   RETURNING
     t.id,
+    t.ticket_id,
     t.ticket_key,
     t.project_id,
     t.fence,
-    t.events
+    t.events,
+    t.operation,
+    locked.rate_limits
+),
+
+-- What failed validation before the retry no longer counts: it begins anew.
+uncounted AS (
+  UPDATE tickets_validation v
+  SET counted = false
+  FROM updated
+  WHERE v.task_id = updated.id
+    AND v.counted
 ),
 
 log AS ({events}
 )
 
-SELECT id
+SELECT
+  id,
+  ticket_id,
+  operation,
+  rate_limits >= {often} AS limited
 FROM updated

@@ -14,9 +14,10 @@ SELECT
   min(t.id) FILTER (WHERE {pending} AND NOT ({ready}) AND NOT t.unsatisfiable) AS first_waiting,
   min(t.id) FILTER (
     WHERE t.state = 'claimed'
+      AND t.lease_expires_at IS NOT NULL  -- else by a person, of whom nothing is heard
       AND coalesce(p.last_seen_at < clock_timestamp() - {heard}, true)
   ) AS first_silent,
-  coalesce(array_agg(DISTINCT a.name) FILTER (WHERE a.name IS NOT NULL), '{}') AS agents
+  coalesce(array_agg(DISTINCT a.name) FILTER (WHERE a.name IS NOT NULL), '{}') AS holders
 FROM tickets_task t
 LEFT JOIN agents_agent a ON a.id = t.holder_id
 LEFT JOIN agents_agentpresence p ON p.agent_id = a.id

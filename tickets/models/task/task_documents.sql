@@ -24,6 +24,20 @@ documents AS MATERIALIZED (
           t.phase,
           {priority} AS priority,
           t.capabilities,
+          t.operation,
+          CASE
+            WHEN t.operation <> '' THEN (
+              SELECT json_build_object(
+                'strategy', d.strategy,
+                'timeout_s', d.timeout_s,
+                'on_timeout', d.on_timeout,
+                'since', {since},
+                'left_out', d.left_out
+              )
+              FROM tickets_operation d
+              WHERE d.task_id = t.id
+            )
+          END AS coordination,
           t.profile,
           t.slots,
           t.state,
@@ -34,6 +48,7 @@ documents AS MATERIALIZED (
           t.attempts,
           t.max_attempts,
           t.timeout_s,
+          t.stall_after_s,
           t.work_s,
           {not_before} AS not_before,
           {deadline} AS deadline,
@@ -41,13 +56,21 @@ documents AS MATERIALIZED (
           {started_at} AS started_at,
           {runs_alone} AS runs_alone,
           {lease_expires_at} AS lease_expires_at,
+          {active_at} AS active_at,
+          {stalled_at} AS stalled_at,
           t.result,
           t.error,
           t.failure,
           t.progress,
+          t.checkpoint,
+          coalesce(t.tried, '[]') AS tried,
           {created_at} AS created_at,
           {ended_at} AS ended_at,
-          a.name AS holder,
+          (
+            SELECT a.name
+            FROM agents_agent a
+            WHERE a.id = t.holder_id
+          ) AS holder,
           (
             SELECT
               coalesce(
@@ -65,11 +88,11 @@ documents AS MATERIALIZED (
             FROM tickets_need n
             WHERE n.child_id = t.id
           ) AS needs,
-          w.who AS waiting_on
+          w.who AS waiting_on,
+          CASE WHEN w.who IS NOT NULL THEN {now} END AS waiting_on_at
       ) task
     ) AS document
   FROM tickets_task t
-  LEFT JOIN agents_agent a ON a.id = t.holder_id
   LEFT JOIN waits w ON w.id = t.id
   WHERE {tasks}
 )

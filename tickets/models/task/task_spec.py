@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from tickets.models.coordination.operation import OperationSpec
+
 
 @dataclass(frozen=True, slots=True)
 class NeedSpec:
@@ -19,8 +21,9 @@ class NeedSpec:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task to add. Without `phase`: the phase in which the ticket's work is now. `ended`: imported as
-    done.
+    """A task to add. Without `phase`: the phase in which the ticket's work is now. `needed_by`: pending tasks
+    that from now on wait for it. `cancels_others`: what it no longer needs when it goes on is cancelled.
+    `ended`: imported as done.
     """
 
     title: str
@@ -32,9 +35,13 @@ class TaskSpec:
     capabilities: Sequence[str] = ()
     needs: Sequence[NeedSpec] = ()
     join: int | None = None
+    needed_by: Sequence[int] = ()
+    coordination: OperationSpec | None = None
+    cancels_others: bool = False
     profile: str = ""
     slots: dict[str, Any] = field(default_factory=dict)
     timeout_s: int | None = None
+    stall_after_s: int | None = None
     max_attempts: int = 3
     not_before: datetime | None = None
     deadline: datetime | None = None

@@ -17,7 +17,7 @@ SELECT
     'now', jsonb_build_object(
       'open_needs', c.open_needs,
       'edges_left', c.edges_left,
-      'unsatisfiable', c.open_needs > c.edges_left
+      'unsatisfiable', t.state = 'pending' AND c.open_needs > c.edges_left
     )
   ) AS data
 FROM tickets_task t
@@ -30,7 +30,7 @@ WHERE t.id > %(after)s
     %(ids)s::bigint[] IS NULL
     OR t.id = ANY (%(ids)s)
   )
-  AND t.state = 'pending'
+  AND t.state IN ('pending', 'claimed')
   AND (
     t.open_needs > 0
     OR t.edges_left > 0
@@ -38,4 +38,4 @@ WHERE t.id > %(after)s
     OR t.id IN (SELECT child_id FROM child)
   )
   AND (t.open_needs, t.edges_left, t.unsatisfiable)
-    IS DISTINCT FROM (c.open_needs, c.edges_left, c.open_needs > c.edges_left)
+    IS DISTINCT FROM (c.open_needs, c.edges_left, t.state = 'pending' AND c.open_needs > c.edges_left)

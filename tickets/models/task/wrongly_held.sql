@@ -4,7 +4,8 @@ WITH task AS MATERIALIZED (
     id,
     ticket_id,
     phase,
-    held
+    held,
+    rate_limits
   FROM tickets_task
   WHERE id > %(after)s
     AND id <= %(upto)s
@@ -43,4 +44,4 @@ SELECT
 FROM task t
 JOIN ticket k ON k.id = t.ticket_id
 JOIN open o ON (o.workflow_id, o.phase) = (k.workflow_id, k.phase)
-WHERE t.held = (k.runs AND {in_open_phase})
+WHERE t.held = (k.runs AND {in_open_phase} AND {not_limited})

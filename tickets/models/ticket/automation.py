@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,13 +14,16 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.gates.registry import runs_later
-from tickets.models.explain.sql_fragments import AUTOMATIC, MOVE_DUE
+from tickets.models.explain.sql_fragments import MOVES_NOW
 from tickets.models.gate.check_run import WORKFLOW, CheckRun
 from tickets.models.gate.verdict import AskOutside, OutsideAnswers, Verdict
-from tickets.models.ticket import failure, plain_moves
+from tickets.models.ticket import failure, limited_moves, plain_moves
+from tickets.models.ticket.plain_moves import DUE
 from tickets.models.ticket.requested_moves import RequestedMoves
+from tickets.models.ticket.room import PhaseFull
 from tickets.models.ticket.transitions import Transitions
 from tickets.models.workflow import Workflow
+from tickets.workflows.document import Plan
 
 Row = TypeVar("Row", bound=Transitions)
 
@@ -28,15 +31,13 @@ MOST, MOST_AGAIN = 200, 20  # tickets tried at once: new ones, and ones that fai
 COUNTED = 1_000  # due tickets that a sweep counts
 EVERY = (0, 2**63 - 1)
 
-DUE_OF = sql.statement(
-    __file__, "due_moves", which="k.id = ANY (%(ids)s)", due=MOVE_DUE, since="k.updated_at"
-)
+DUE_OF = sql.statement(__file__, "due_moves", which="k.id = ANY (%(ids)s)", due=DUE, since="k.updated_at")
 DUE_BETWEEN = sql.statement(
     __file__,
     "due_moves",
     which="k.id > %(after)s AND k.id <= %(upto)s",
-    due=MOVE_DUE,
-    since=sql.statement(__file__, "due_since"),
+    due=DUE,
+    since=sql.statement(__file__, "due_since", since="k.updated_at"),
 )
 
 log = logging.getLogger(__name__)
@@ -63,9 +64,9 @@ class NotAnswered(OmoiError):
 class AutomaticMoves(RequestedMoves[Row]):
     def due_to_advance(self) -> models.QuerySet[Row]:
         """Tickets due for an automatic move: in an `on_claim` phase once work of the next phase has begun, in
-        an `on_completion` phase when all its tasks ended well.
+        an `on_completion` phase when all its tasks ended well. None of a frozen project.
         """
-        return self.extra(where=[AUTOMATIC])
+        return self.extra(where=[MOVES_NOW])
 
     def advance_due(self, ids: Sequence[int] | None = None, *, between: tuple[int, int] = EVERY) -> int:
         """Make the due automatic moves of these tickets, or of a batch of those with ids `between`. Returns
@@ -82,7 +83,35 @@ class AutomaticMoves(RequestedMoves[Row]):
         due = sql.rows(DUE_BETWEEN, {"after": after, "upto": upto, "most": COUNTED, "again": MOST_AGAIN})
         new = [row for row in due if not row["failed_before"]]
         moved = self._advance([*new[:MOST], *due[len(new) :]], ask=False)
+        moved += self._go_back(limited_moves.waiting_between(after, upto))
         return Advanced(moved, len(new), min((row["since"] for row in new), default=None))
+
+    def fill(self, projects: Sequence[int]) -> int:
+        """Make the due automatic moves into the phases of these projects that limit how many tickets stand in
+        them, as far as there is room, those that wait longest first. Returns how many.
+        """
+        due = limited_moves.oldest_first(projects)
+        moved = self._advance(_due(due), ask=True) if due else 0
+        return moved + self._go_back(limited_moves.waiting_to_go_back(projects))
+
+    def _go_back(self, ids: Sequence[int]) -> int:
+        """Send these tickets back, as far as there is room. Returns how many."""
+        moved = 0
+        for pk in ids:
+            try:
+                moved += self._go_back_one(pk)
+            except (OmoiError, DatabaseError) as fault:  # one ticket must not stop the others
+                _raise_if_lost(fault)
+                log.warning("ticket %s could not be sent back: %s", pk, fault)
+        return moved
+
+    @sql.patiently
+    def _go_back_one(self, pk: int) -> bool:
+        with self.lock(pk=pk) as ticket:
+            moves = ticket.moves
+            if ticket.move_fault:
+                failure.follow_again(ticket)
+            return self.filter(pk=pk, moves__gt=moves).exists()
 
     def _advance(self, due: Sequence[dict[str, Any]], *, ask: bool) -> int:
         plans = Workflow.objects.plans({row["workflow_id"] for row in due})
@@ -92,27 +121,29 @@ class AutomaticMoves(RequestedMoves[Row]):
             for row in due
             if not row["failed_before"] and (row["workflow_id"], row["phase"]) in ways
         ]
-        moved, ask_again = self._advance_plain(plain, ways)
-        left = [row["id"] for row in due if row["id"] not in set(plain)]
+        moved, ask_again = self._advance_plain(plain, plans)
+        left = [row for row in due if row["id"] not in set(plain)]
         if ask_again:
-            left += [row["id"] for row in _due(ask_again)]
-        for pk in left:
+            left += _due(ask_again)
+        for pk in _longest_waiting_first(left):
             try:
                 while self._advance_one(pk, ask=ask):
                     moved += 1
+            except PhaseFull:
+                continue  # another ticket took the last place: this one waits
             except (OmoiError, DatabaseError) as fault:  # one ticket must not stop the others
                 _raise_if_lost(fault)
                 self._report_fault(pk, fault)
         return moved
 
     @staticmethod
-    def _advance_plain(ids: Sequence[int], ways: plain_moves.Ways) -> tuple[int, list[int]]:
+    def _advance_plain(ids: Sequence[int], plans: Mapping[int, Plan]) -> tuple[int, list[int]]:
         """Make the plain moves of these tickets. Returns how many, and the tickets that may still be due."""
         moved, ask_again = 0, []
         for start in range(0, len(ids), plain_moves.BATCH):
             batch = ids[start : start + plain_moves.BATCH]
             try:
-                count, left = plain_moves.move(batch, ways, by=WORKFLOW)
+                count, left = plain_moves.move(batch, plans, by=WORKFLOW)
             except DatabaseError as fault:  # a single ticket may be the cause: try each by itself
                 _raise_if_lost(fault)
                 log.warning("%d tickets could not move on together: %s", len(batch), fault)
@@ -212,6 +243,16 @@ class AutomaticMoves(RequestedMoves[Row]):
 def _due(ids: Sequence[int]) -> list[dict[str, Any]]:
     """Those of these tickets that are due."""
     return sql.rows(DUE_OF, {"ids": list(ids), "most": MOST, "again": MOST_AGAIN})
+
+
+def _longest_waiting_first(due: Sequence[dict[str, Any]]) -> list[int]:
+    """These tickets. Before each one that moves into a phase with a limit come those that wait longer."""
+    plans = Workflow.objects.plans({row["workflow_id"] for row in due})
+    projects = {
+        row["project_id"] for row in due if limited_moves.limited(plans[row["workflow_id"]], row["phase"])
+    }
+    older = limited_moves.oldest_first(projects) if projects else []
+    return list(dict.fromkeys([*older, *(row["id"] for row in due)]))
 
 
 def _raise_if_lost(fault: Exception) -> None:

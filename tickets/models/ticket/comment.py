@@ -70,7 +70,7 @@ class Comment(models.Model):
 
     ticket = models.ForeignKey("tickets.Ticket", models.PROTECT, related_name="comments", db_index=False)
     author = models.CharField(max_length=200, blank=True, validators=[field_limits.shown])
-    body = field_limits.text(100_000)
+    body = field_limits.written(100_000)
     source = models.CharField(max_length=20, blank=True, help_text="the format it was imported from")
     source_id = models.CharField(max_length=64, blank=True)
     created_at = models.DateTimeField(

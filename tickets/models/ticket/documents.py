@@ -22,6 +22,7 @@ from agents.models.json_page import (
     seen_projects,
 )
 from omoi_site.database import prepared, sql
+from tickets.models.explain.found_waits import TICKETS
 from tickets.models.task.fields import TaskFields
 from tickets.models.ticket.automation import AutomaticMoves
 from tickets.models.ticket.fields import priority_name
@@ -119,6 +120,8 @@ def _documents(ids: str) -> str:
         "ticket_documents",
         ids=ids,
         follow_up=FOLLOW_UP,
+        stored_wait=TICKETS.stored_wait,
+        waiting_on_at=json_time("s.at"),
         priority=priority_name("k.priority"),
         counts=",\n".join(
             f"'{state}', count(*) FILTER (WHERE t.state = '{state}')" for state in TaskFields.State.values

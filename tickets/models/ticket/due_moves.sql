@@ -7,7 +7,8 @@
     k.workflow_id,
     k.phase,
     false AS failed_before,
-    {since} AS since
+    {since} AS since,
+    k.project_id
   FROM tickets_ticket k
   WHERE {which}
     AND k.move_fault = ''
@@ -28,7 +29,8 @@ UNION ALL (
     k.workflow_id,
     k.phase,
     true,
-    k.move_fault_at
+    k.move_fault_at,
+    k.project_id
   FROM tickets_ticket k
   WHERE {which}
     AND k.move_fault <> ''

@@ -1,6 +1,6 @@
 -- Since when ticket `k` is due: the last thing that happened to it.
 (
-  SELECT greatest(k.updated_at, max(t.at))
+  SELECT greatest({since}, max(t.at))
   FROM (
     SELECT greatest(t.claimed_at, t.ended_at) AS at
     FROM tickets_task t

@@ -12,12 +12,15 @@ from django.db import transaction
 from django.db.models import F
 
 from omoi_site import field_limits, humanize
+from omoi_site.database import sql
 from omoi_site.errors import OmoiError, short
 from tickets.gates.check_names import name_of
+from tickets.models.gate import approval_state
 from tickets.models.gate.check_run import WORKFLOW
 from tickets.models.gate.verdict import Verdict
 from tickets.models.ticket import workflow_tasks
 from tickets.models.ticket.history import PhaseMove
+from tickets.models.ticket.room import PhaseFull
 
 FAILED = """jsonb_path_exists(checks, '$[*] ? (@.passed == false && @.check != "approvals")')"""
 REVIEW = "system:review"  # who makes the moves that follow a person's rejection
@@ -80,17 +83,37 @@ def follow_rejection(ticket: Any, *, reason: str) -> None:
     _follow(ticket, Answer(act, rule.get("send_back", ""), rule=rule), by=REVIEW, reason=reason)
 
 
+def follow_again(ticket: Any) -> None:
+    """Do what a full phase kept from following, if the refusal still stands, and save it. The ticket must be
+    locked.
+    """
+    decided = approval_state.decided(ticket.pk, ticket.phase)
+    if decided and not decided[-1].counts:
+        follow_rejection(ticket, reason=approval_state.refusal(decided[-1]))
+        return
+    verdict = ticket.verdicts.filter(move=ticket.moves, by=WORKFLOW).order_by("-pk").first()
+    if verdict and not verdict.passed and not verdict.stale_for(ticket):
+        follow_refusal(ticket, verdict)
+
+
 def _rule(ticket: Any) -> dict[str, Any]:
     return (ticket.plan[ticket.phase].on_failure if ticket.phase in ticket.plan else None) or {}
 
 
 def _follow(ticket: Any, answer: Answer, *, by: str, reason: str) -> None:
-    """A fault, such as a missing profile, is recorded: the refusal stands, and says what is missing."""
+    """A fault, such as a missing profile, is recorded: the refusal stands, and says what is missing. Into a
+    full phase the ticket goes back once there is room (`Ticket.objects.fill`).
+    """
     try:
         with transaction.atomic():
             if _moves(ticket, answer, by=by, reason=reason):
                 ticket.save_move()
     except OmoiError as fault:
+        if isinstance(fault, PhaseFull):
+            since = ticket.move_fault_at or sql.ClockTimestamp()
+            # not an edit, so its version stays
+            type(ticket).objects.filter(pk=ticket.pk).update(move_fault=fault.message, move_fault_at=since)
+            return
         ticket.record("ticket.mend_failed", by=by, reason=fault.message)
 
 

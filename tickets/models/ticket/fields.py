@@ -55,10 +55,15 @@ class TicketFields(FSMModelMixin, Versioned):
     project = models.ForeignKey(Project, models.PROTECT, related_name="tickets")
     number = models.PositiveIntegerField(editable=False)
     key = models.CharField(max_length=24, unique=True, editable=False)
-    title = models.CharField(max_length=300)
+    title = models.CharField(max_length=300, validators=[field_limits.not_blank])
     description = field_limits.text(500_000, blank=True)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
-    labels = ArrayField(models.CharField(max_length=200), default=list, blank=True, **field_limits.items(100))
+    labels = ArrayField(
+        models.CharField(max_length=200, validators=[field_limits.not_blank]),
+        default=list,
+        blank=True,
+        **field_limits.items(100),
+    )
     workflow = models.ForeignKey(
         Workflow, models.PROTECT, related_name="tickets", db_index=False
     )  # the index `ticket_workflow` begins with it
@@ -132,6 +137,7 @@ class TicketFields(FSMModelMixin, Versioned):
     history: Any
     artifacts: Any
     verdicts: Any
+    discoveries: Any
     criteria: Any
     check_runs: Any
 
@@ -210,9 +216,15 @@ class TicketFields(FSMModelMixin, Versioned):
         )
 
     def hint_advance(self) -> None:
-        """After a change of its evidence or tasks, ask a worker to look whether it moves on by itself."""
-        if self.phase in self.plan and self.plan[self.phase].automatic == "on_completion":
+        """After a change of its evidence or tasks, ask a worker to look whether it moves on by itself, and
+        for work that it does not hold any more.
+        """
+        if self.phase not in self.plan:
+            return
+        if self.plan[self.phase].automatic == "on_completion":
             hints.send("advance_tickets", [self.pk])
+        if "oldest_s" in (self.plan[self.phase].wip or {}):
+            hints.send("work")
 
     @classmethod
     def lock_in_order(cls, ids: Iterable[int]) -> dict[int, Self]:

@@ -39,13 +39,24 @@ class PhaseMove(models.Model):
     artifacts = models.JSONField(
         default=dict, help_text="hashes of the artifacts at that time, by phase and name"
     )
+    past_limit = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text="a person moved it into a full phase on purpose",
+    )
     verdict = models.ForeignKey(
         "tickets.Verdict", models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
 
     class Meta:
         ordering = ["ticket", "move"]
-        constraints = [models.UniqueConstraint(fields=["ticket", "move"], name="history_move_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "move"], name="history_move_once"),
+            models.CheckConstraint(
+                condition=models.Q(past_limit=False) | models.Q(by__startswith="user:"),
+                name="history_past_limit_by_a_person",
+            ),
+        ]
         # few rows: a workflow's statistics look for them among all others
         indexes = [
             models.Index(

@@ -98,7 +98,7 @@ log AS ({events}
 
 changed AS (
   UPDATE tickets_task t
-  SET held = NOT t.phase = ANY (d.open_in)
+  SET held = NOT (t.phase = ANY (d.open_in) AND {not_limited})
   FROM due d
   WHERE d.id = t.ticket_id
     AND t.id = ANY (ARRAY(
@@ -107,7 +107,7 @@ changed AS (
       JOIN due d
         ON d.id = o.ticket_id
       WHERE o.state IN ('pending', 'claimed', 'failed', 'cancelled')
-        AND o.held = (o.phase = ANY (d.open_in))
+        AND o.held = (o.phase = ANY (d.open_in) AND {that_not_limited})
       ORDER BY o.id
       FOR NO KEY UPDATE OF o
     ))
@@ -134,8 +134,11 @@ floors AS ({lower_floors}
 
 SELECT
   id,
+  project_id,
   workflow_id,
+  src,
   dst,
+  move,
   automatic,
   EXISTS (
     SELECT

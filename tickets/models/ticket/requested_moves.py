@@ -98,7 +98,8 @@ class RequestedMoves(WaitingTickets[Row]):
     ) -> PhaseMove:
         """Make the move that leads to `to`; returns its history row.
 
-        Before a move through a gate, the gate is judged in its own transaction. `how`: the cause of a block.
+        Before a move through a gate, the gate is judged in its own transaction. `how`: the `cause` of a
+        block; with `past_limit`, a person moves it in even if the phase is full.
         """
         reason = field_limits.reason(reason)
         with self.record_refusals(pk, to, by=by):
@@ -117,6 +118,7 @@ class RequestedMoves(WaitingTickets[Row]):
     ) -> PhaseMove:
         with self.locked(pk=pk) as ticket:
             ticket.expect_before(ticket.verb_to(to, force=force), version, by=by)
+            ticket.past_limit = how.pop("past_limit", False)
             ticket.move_to(to, by=by, force=force, **how)
             return ticket.history.select_related("verdict").latest("move")
 

@@ -21,15 +21,18 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.database.privileges import NO_DELETE
 from omoi_site.errors import Invalid, OmoiError
+from tickets.models.context.phase_context import PhaseContext
 from tickets.models.explain import ticket_explanation as explain
 from tickets.models.gate.verdict import Verdict
 from tickets.models.task.intervene import hold
+from tickets.models.task.lane import relane
 from tickets.models.task.need import Need
 from tickets.models.ticket.acceptance import AcceptanceCriteria, criteria_of
 from tickets.models.ticket.documents import TicketDocuments
 from tickets.models.ticket.fields import BlockedClass, named
 from tickets.models.ticket.link import Link
 from tickets.models.ticket.past_phases import FOLLOW_UP
+from tickets.models.ticket.room import expect_room, make_room
 from tickets.models.ticket.ticket_spec import TicketEdit, TicketSpec
 from tickets.models.ticket.transitions import FORCE, REASON, WRITE, Ground, Transitions
 from tickets.models.ticket.version_change import expect_possible
@@ -171,6 +174,8 @@ class TicketManager(TicketManagerBase["Ticket"]):
             **spec.stored,
         )
         sql.check(ticket, without=["phase", "moves", "previous_phase", "phase_since", "created_at"])
+        if ground == Ground.FORCED:
+            ticket.past_limit = expect_room(ticket, spec.phase, by=by, past_limit=True)
         ticket.save(force_insert=True)
         ticket.record_move(None, spec.phase, ground, by=by, reason=spec.reason)
         data = {"title": spec.title, "phase": spec.phase}
@@ -196,8 +201,11 @@ class Ticket(Transitions, AcceptanceCriteria):
             models.Index(fields=["project", "id"], name="ticket_list", condition=NOT_ARCHIVED),
             models.Index(fields=["project", "id"], name="ticket_archived", condition=ARCHIVED),
             models.Index(fields=["project", "phase", "id"], name="ticket_board", condition=NOT_ARCHIVED),
+            # with the time of the last move: the newest that are done
             models.Index(
-                fields=["workflow", "phase", "project"], include=["archived_at"], name="ticket_workflow"
+                fields=["workflow", "phase", "project", "phase_since"],
+                include=["archived_at"],
+                name="ticket_workflow",
             ),
             models.Index(
                 fields=["project", "refused_at", "id"],
@@ -248,10 +256,12 @@ class Ticket(Transitions, AcceptanceCriteria):
             self.archived_at = timezone.now()
             self.record("ticket.archived", by=by, reason=reason)
             self.hold_tasks()
+            make_room(self.project_id, self.plan, self.phase)
 
     def restore(self, *, by: Actor, reason: str = "") -> None:
         self.expect_permitted("restore", by)
         if self.archived_at:
+            expect_room(self, self.phase, by=by)
             self.archived_at = None
             self.record("ticket.restored", by=by, reason=reason)
             self.hold_tasks()
@@ -280,11 +290,16 @@ class Ticket(Transitions, AcceptanceCriteria):
         """
         self.expect_permitted("follow", by)
         expect_possible(self, target)
-        before, self.workflow = self.workflow.version, target
+        before, before_plan, self.workflow = self.workflow.version, self.plan, target
         self.move_fault, self.move_fault_at = "", None
         data = {"workflow": target.name, "from": before, "to": target.version}
         self.record("ticket.workflow_changed", by=by, reason=reason, data=data)
+        self.hand_over(self.effective_phase, PhaseContext.Why.FOLLOWED, by=by)
         self.hold_tasks()
+        self.tasks.model.objects.follow_stalls(self.pk, self.plan)
+        if before_plan.holds or self.plan.holds:
+            tasks = self.tasks.open().order_by("id").select_for_update(no_key=True)
+            relane(list(tasks.values_list("pk", flat=True)), workflow=target.pk)
         if self.phase in self.plan and self.plan[self.phase].automatic:
             hints.send("advance_tickets", [self.pk])
 

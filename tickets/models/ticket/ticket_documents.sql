@@ -33,6 +33,8 @@ SELECT
           LIMIT 1
         ) AS follow_up,
         c.tasks,
+        s.who AS waiting_on,
+        {waiting_on_at} AS waiting_on_at,
         k.source,
         k.source_id,
         k.external_ref,
@@ -54,4 +56,9 @@ CROSS JOIN LATERAL (
   FROM tickets_task t
   WHERE t.ticket_id = k.id
 ) c
+LEFT JOIN LATERAL (
+  {stored_wait}
+  WHERE w.id = k.id
+  OFFSET 0
+) s ON true
 WHERE k.id = ANY ({ids})

@@ -8,6 +8,7 @@ from typing import Any
 
 from agents.models import Actor, rights
 from tickets.models.gate.status import gate
+from tickets.models.ticket.room import PhaseFull, full_phases
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import MOVES
 
@@ -26,6 +27,7 @@ class Option:
     permitted: bool
     least_reason: int = 0
     unmet: Sequence[dict[str, Any]] = ()
+    full: int | None = None
 
     @property
     def allowed(self) -> bool:
@@ -45,11 +47,26 @@ def options(
         return []
     held = rights.scopes(by, ticket.project) if scopes is None else scopes
     unmet: Sequence[dict[str, Any]] = _unmet(ticket) if judge and ticket.destinations("advance") else ()
+    full = full_phases(ticket)
+    lacks = {to: _lacks_room(limit) for to, limit in full.items()}
     return [
-        Option(verb, to, scope, scope in held, least, unmet if verb == "advance" else ())
+        Option(
+            verb,
+            to,
+            scope,
+            scope in held,
+            least,
+            [*(unmet if verb == "advance" else ()), *(lacks[to] if to in lacks and verb != "force" else ())],
+            full.get(to),
+        )
         for verb, (scope, least) in MOVES.items()
         for to in ticket.destinations(verb)
     ]
+
+
+def _lacks_room(limit: int) -> list[dict[str, Any]]:
+    how = "wait until one of its tickets has moved on; a person may move it in past the limit"
+    return [{"check": "wip", "code": PhaseFull.code, "need": limit, "got": limit, "how": how}]
 
 
 def _unmet(ticket: Ticket) -> list[dict[str, Any]]:

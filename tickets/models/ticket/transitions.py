@@ -12,6 +12,7 @@ from omoi_site import field_limits, humanize
 from omoi_site.brokers import hints
 from omoi_site.errors import Invalid
 from tickets.models.attention.notice import Notice
+from tickets.models.context.phase_context import Handover, PhaseContext
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.task.intervene import hold
 from tickets.models.ticket import feedback, workflow_tasks
@@ -19,6 +20,7 @@ from tickets.models.ticket.acceptance import ANSWER
 from tickets.models.ticket.destinations import Destinations
 from tickets.models.ticket.fields import BlockedClass, TransitionNotAllowed, named
 from tickets.models.ticket.history import PhaseMove
+from tickets.models.ticket.room import expect_room, make_room
 from tickets.workflows.document import BLOCKED, CANCELLED
 
 Ground = PhaseMove.Ground
@@ -49,11 +51,16 @@ CHANGED_BY_MOVES = [
     "feedback",
     "move_fault",
     "move_fault_at",
+    "context",
+    "summary",
     "updated_at",
 ]
 
 
 class Transitions(Destinations):
+    # set before a move: a person moves it in even if the phase is full; after it: whether it was full
+    past_limit = False
+
     class Meta:
         abstract = True
 
@@ -230,6 +237,7 @@ class Transitions(Destinations):
             reason=reason,
             verdict=verdict,
             artifacts=artifacts,
+            past_limit=self.past_limit,
             by=label(by),
             key=via(by),
         )
@@ -270,16 +278,30 @@ class Transitions(Destinations):
                 self.tasks.model.objects.insert(self, tasks, by=by, phase=phase)
         Notice.objects.tell(self, self.plan[phase].notified, phase=phase, by=by)
 
+    def hand_over(self, phase: str, why: str, *, by: Actor, left: str = "") -> None:
+        """Keep what was done in the phases before `phase` and in the one that is `left`, and build the brief
+        for the work in `phase`.
+        """
+        moves = self.moves + bool(left)
+        handover = Handover(self.pk, self.plan, phase, moves, frozenset({left} if left else ()))
+        [brief] = PhaseContext.objects.hand_over([handover], why=why, by=by).values()
+        self.context, self.summary = brief
+
     def _move(self, to: str, ground: str, *, by: Actor, reason: str, verdict: Verdict | None = None) -> str:
         self.expect_movable()
+        self.past_limit = expect_room(self, to, by=by, past_limit=self.past_limit or ground == Ground.FORCED)
         before, data = self.phase, {"from": self.phase, "to": to, "ground": ground}
-        left = self.effective_phase if to in self.plan else to
+        origin = self.effective_phase
+        left = origin if to in self.plan else to
         returns = left in self.plan and self.plan[to].position < self.plan[left].position
         if returns and (verdict := feedback.last_refusal(self, left)):
             data |= {"verdict": verdict.pk, "unmet": [reason["code"] for reason in verdict.unmet]}
+        if self.past_limit:
+            data["past_limit"] = True
         row = self.record_move(before, to, ground, by=by, reason=reason, verdict=verdict)
         if returns:
             feedback.attach(self, row, left)
+        self.hand_over(to if to in self.plan else origin, PhaseContext.Why.MOVED, by=by, left=origin)
         if to != BLOCKED:
             self.blocked_class = self.blocked_reason = ""
         self.move_fault, self.move_fault_at = "", None
@@ -291,4 +313,5 @@ class Transitions(Destinations):
         hold(self, phase=to)
         if to in self.plan and self.plan[to].automatic:
             hints.send("advance_tickets", [self.pk])
+        make_room(self.project_id, self.plan, before)
         return to

@@ -12,7 +12,8 @@ from typing import Any
 
 from omoi_site import humanize
 from omoi_site.errors import OmoiError
-from tickets.models.gate.verdict import Case, run_checks
+from tickets.models.gate.together import CaseOfSeveral, Together
+from tickets.models.gate.verdict import run_checks
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.workflow import Workflow
 
@@ -49,17 +50,31 @@ class VersionChange:
 
 def preview(ticket: TicketFields, target: Workflow) -> VersionChange:
     """What it would mean for the ticket to go on under this version. Nothing is stored."""
+    return previews([ticket], target)[0]
+
+
+def previews(tickets: Sequence[TicketFields], target: Workflow) -> list[VersionChange]:
+    """What it would mean for each of these tickets, in as many statements as for one of them, unless the gate
+    has checks that run later.
+    """
+    together = Together(tickets)
+    return [_preview(ticket, target, together) for ticket in tickets]
+
+
+def _preview(ticket: TicketFields, target: Workflow, together: Together) -> VersionChange:
     try:
-        expect_possible(ticket, target)
+        expect_possible(ticket, target, together)
     except VersionNotPossible as refused:
         return VersionChange(ticket, target, refused, ())
     there = copy.copy(ticket)
     there.workflow = target
-    return VersionChange(ticket, target, None, run_checks(Case(there, ticket.phase)))
+    return VersionChange(ticket, target, None, run_checks(CaseOfSeveral(there, together)))
 
 
-def expect_possible(ticket: TicketFields, target: Workflow) -> None:
-    """Raise VersionNotPossible, which says what to do, unless the ticket can go on under this version."""
+def expect_possible(ticket: TicketFields, target: Workflow, together: Together | None = None) -> None:
+    """Raise VersionNotPossible, which says what to do, unless the ticket can go on under this version.
+    together: tickets of which this is one, whose tasks are read at once.
+    """
     own, plan, key = ticket.plan, target.plan, ticket.key
     if ticket.workflow_id == target.pk:
         raise VersionNotPossible(f"{key} is on version {target.version} already")
@@ -86,8 +101,8 @@ def expect_possible(ticket: TicketFields, target: Workflow) -> None:
             f" before it in version {target.version}",
             next_action=f"Move it on past {humanize.phases(before)} first.",
         )
-    lost = ticket.tasks.open().exclude(phase__in=[other.name for other in plan.phases])
-    if phases := sorted(set(lost.values_list("phase", flat=True))):
+    open_tasks = (together or Together([ticket])).open_tasks[ticket.pk]
+    if phases := sorted(open_tasks - {other.name for other in plan.phases}):
         raise VersionNotPossible(
             f"{key} has open tasks of {humanize.phases(phases)}, which version {target.version} does not"
             " have",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from omoi_site.errors import NotFound
-from tickets.pages.actions import acceptance, approvals, moves, task, ticket
+from tickets.pages.actions import acceptance, approvals, discovery, moves, people, task, templates, ticket
 from tickets.pages.actions.action import Action, TaskAction, TicketAction
 
 TICKET: Sequence[type[TicketAction]] = (
@@ -24,13 +24,27 @@ TICKET: Sequence[type[TicketAction]] = (
     moves.Block,
     moves.SendBack,
     ticket.ChangePriority,
+    templates.AddTasks,
     moves.Cancel,
     moves.Force,
     approvals.Approve,
     approvals.RequestChanges,
     approvals.Reject,
 )
-TASK: Sequence[type[TaskAction]] = (task.Retry, task.Bump, task.Cancel)
+TASK: Sequence[type[TaskAction]] = (
+    people.Take,
+    people.Settle,
+    people.HandBack,
+    people.Reassign,
+    task.Retry,
+    task.Bump,
+    task.Cancel,
+)
+DISCOVERY: Sequence[type[discovery.Decision]] = (
+    discovery.MakeTask,
+    discovery.OpenTicket,
+    discovery.Dismiss,
+)
 Kind = TypeVar("Kind", bound=Action)
 
 

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
+
 from agents.models import Actor, Event, rights
 from omoi_site import humanize
 from omoi_site.errors import OmoiError
@@ -25,6 +27,7 @@ UNCHANGING = [
     "ticket.followed_up",
     "gate.judged",
     "artifact.handed_in",
+    "template.launched",
 ]
 
 
@@ -73,6 +76,7 @@ class Action:
     needs_reason: ClassVar[bool] = False
     direct: ClassVar[bool] = False  # the button does it at once, without a dialog
     dangerous: ClassVar[bool] = False
+    fields: ClassVar[str] = ""  # the template of its fields, if they are not just drawn one after the other
 
     def __init__(self, subject: Any, by: Any, permissions: Permissions | None = None) -> None:
         """permissions: those of `by`, if they have already been read."""
@@ -96,7 +100,7 @@ class Action:
         """
         if self.permitted:
             return ""
-        role = "an operator" if self.scope == WRITE else "an administrator"
+        role = "an operator" if self.scope in (WRITE, "work") else "an administrator"
         return f"You need the role of {role} in this project"
 
     @property
@@ -113,6 +117,10 @@ class Action:
     def last_change(self) -> Event | None:
         """The last change of the ticket or task, for a person who was too late."""
         raise NotImplementedError
+
+    def own_change(self, typed: Mapping[str, str]) -> Event | None:
+        """What this person did of what they now ask for, if that can be told from all that came after it."""
+        return None
 
     def is_made(self, typed: Mapping[str, str]) -> bool:
         """Whether the person's last change of this kind was what they now ask for, and not another one."""
@@ -134,6 +142,10 @@ class Action:
     @cached_property
     def permissions(self) -> Permissions:
         return self._permissions or Permissions(self.subject, self.by)
+
+    def previews(self, typed: Mapping[str, str]) -> bool:
+        """Whether what was sent asks only to see what it would do."""
+        return False
 
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         if not self.reason_label:
@@ -174,10 +186,10 @@ class TicketAction(Action):
 
     @property
     def last_change(self) -> Event | None:
-        events = Event.objects.filter(topic=self.ticket.topic).order_by("-xid", "-id")
         if not self.event.startswith("ticket."):  # it does not change the ticket itself
-            return events.filter(kind=self.event).first()
-        return events.filter(subject=self.ticket.topic).exclude(kind__in=UNCHANGING).first()
+            events = Event.objects.filter(topic=self.ticket.topic, kind=self.event)
+            return events.order_by("-xid", "-id").first()
+        return ticket_changes(self.ticket).first()
 
     def expect_as_offered(self, values: dict[str, Any]) -> None:
         super().expect_as_offered(values)
@@ -209,6 +221,12 @@ class TaskAction(Action):
     def last_change(self) -> Event | None:
         events = Event.objects.filter(topic=f"ticket:{self.task.ticket_key}", subject=f"task:{self.task.pk}")
         return events.exclude(kind__in=UNCHANGING).order_by("-xid", "-id").first()
+
+
+def ticket_changes(ticket: Ticket) -> QuerySet[Event]:
+    """The changes of the ticket itself, the latest first."""
+    events = Event.objects.filter(topic=ticket.topic, subject=ticket.topic).exclude(kind__in=UNCHANGING)
+    return events.order_by("-xid", "-id")
 
 
 def expect_state(state: str, values: dict[str, Any]) -> None:

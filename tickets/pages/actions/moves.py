@@ -60,11 +60,18 @@ class Move(TicketAction):
         """Its further effects, for each possible destination."""
         return []
 
+    @property
+    def full(self) -> dict[str, int]:
+        """The destinations that have no room, each with its limit; a forced move asks for none."""
+        return {option.to: option.full for option in self.options if option.full and not self.force}
+
     def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
         if self.to:
             return ReasonForm(data, label=self.reason_label, least=self.asked_length(data), **how)
         how = {"label": self.reason_label, "least": self.asked_length(data), "choose": self.force, **how}
-        return MoveForm(data, destinations=self.destinations if data is None else (), **how)
+        if data is None:
+            how |= {"destinations": self.destinations, "full": self.full}
+        return MoveForm(data, **how)
 
     def asked_length(self, data: Mapping[str, Any] | None) -> int:
         """The minimum length of the reason on the page. For data that was sent it is 0: the verb checks the
@@ -91,6 +98,7 @@ class Move(TicketAction):
     def move(self, values: dict[str, Any], **how: Any) -> str:
         to: str = self.to or values["to"]
         how |= {"reason": values["reason"], "version": values["version"]}
+        how["past_limit"] = values.get("past_limit", False)
         Ticket.objects.move(self.ticket.pk, to, by=self.by, **how)
         return to
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
+from tickets.models.task.readiness import retriable
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
 from tickets.pages.actions.action import TaskAction, counted, expect_state
 
@@ -34,7 +36,7 @@ class Retry(Intervention):
 
     @property
     def available(self) -> bool:
-        return self.task.state in ("failed", "cancelled") and not self._left
+        return retriable(self.task) and not self._left
 
     @property
     def _left(self) -> PhaseLeft | None:
@@ -57,7 +59,7 @@ class Bump(Intervention):
 
     @property
     def available(self) -> bool:
-        return self.task.state == "pending" and not self.task.bumped_at
+        return self.task.state == "pending" and not (self.task.bumped_at or self.task.operation)
 
     @property
     def effects(self) -> Sequence[str]:
@@ -79,7 +81,7 @@ class Cancel(Intervention):
     @property
     def effects(self) -> Sequence[str]:
         waiting = self.task.needed_by.filter(child__state="pending").count()
-        holder = f"{self.task.holder.name} loses its claim. " if self.task.holder else ""
+        holder = f"{humanize.actor(self.task.holder.name)} loses its claim. " if self.task.holder else ""
         if not waiting:
             return [f"{holder}No task waits for it."]
         wait, needs = ("waits", "its needs decide") if waiting == 1 else ("wait", "their needs decide")

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import Count, QuerySet, Sum
 
-from agents.models import Event
+from agents.models import Event, label
 from omoi_site.database import sql
 from tickets.models import Link, Notice, NotReady, Task, Ticket, TicketSpec
 from tickets.models.attention.notice import NoticeQuerySet
@@ -16,6 +16,8 @@ from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.pages.actions.action import TicketAction, counted, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
 from tickets.pages.forms import ActionForm, PriorityForm
+
+LOOKED_AT = 100  # follow-ups that came since a form was drawn
 
 
 class Pause(TicketAction):
@@ -208,9 +210,16 @@ class FollowUp(TicketAction):
     def last_change(self) -> Event | None:
         return Event.objects.filter(topic=self.ticket.topic, kind=self.event).order_by("-xid", "-id").first()
 
+    def own_change(self, typed: Mapping[str, str]) -> Event | None:
+        """That this person opened it since the form was drawn, though others may have opened more since."""
+        drawn, title = _number(typed.get("state", "")), typed.get("reason", "").strip()
+        since = self.follow_ups.order_by("ticket_id")[drawn : drawn + LOOKED_AT]
+        keys = [key for key, named in since.values_list("ticket__key", "ticket__title") if named == title]
+        mine = Event.objects.filter(topic=self.ticket.topic, kind=self.event, actor=label(self.by))
+        return mine.filter(data__ticket__in=keys).order_by("-xid", "-id").first()
+
     def is_made(self, typed: Mapping[str, str]) -> bool:
-        newest = self.follow_ups.select_related("ticket").latest("ticket_id")
-        return newest.ticket.title == typed.get("reason", "").strip()
+        return self.own_change(typed) is not None
 
     @sql.atomic
     def do(self, values: dict[str, Any]) -> str:
@@ -219,3 +228,7 @@ class FollowUp(TicketAction):
         # until this commits, the lock on the project's numbers keeps others from opening one
         expect_state(str(self.follow_ups.exclude(ticket=opened).count()), values)
         return f"{opened.key} was opened as a follow-up of {self.ticket.key}"
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -17,7 +17,8 @@ from tickets.pages.previews.text import visible
 LONGEST = 128 << 10  # bytes that are drawn
 LINES = 5_000  # a rule may read all lines that follow, once for each line
 MARKS = 20_000  # characters that may begin or end something: four times those of a manual full of tables
-SECONDS = 0.5  # of CPU time: Markdown is parsed in pure Python, and some of it slowly
+STEPS = 15_000  # looks at a block or a place in a text, about half a second; the largest manual needs 6,000
+SECONDS = 2  # of CPU time, should a step ever be slow
 MARK = re.compile(r"[\\*_`~\[\]()<>&|]")
 TAGS = {
     *("h3", "h4", "h5", "h6", "p", "blockquote", "ul", "ol", "li", "pre", "code", "em", "strong", "s", "hr"),
@@ -35,7 +36,8 @@ class TooIntricate(Exception):
 
 def _check(state: StateBlock | StateInline, *_: Any) -> bool:
     """A rule that never matches, but is asked at each block and each place in a text."""
-    if time.thread_time() > state.env["end"]:
+    state.env["steps"] += 1
+    if state.env["steps"] > STEPS or time.thread_time() > state.env["end"]:
         raise TooIntricate
     return False
 
@@ -54,7 +56,7 @@ def html_of(text: str) -> SafeString:
     text = text.replace("\r\n", "\n")
     if text.count("\n") > LINES or sum(1 for _ in MARK.finditer(text)) > MARKS:
         raise TooIntricate
-    env = {"end": time.thread_time() + SECONDS}
+    env = {"steps": 0, "end": time.thread_time() + SECONDS}
     tokens = MARKDOWN.parse(visible(text), env)
     if max((token.level for token in tokens), default=0) >= DEEPEST - 1:
         raise TooIntricate

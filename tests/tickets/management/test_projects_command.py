@@ -1,0 +1,43 @@
+"""`manage.py projects`: how long without progress a claim may be."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from omoi_site.errors import NotFound, OmoiError
+
+pytestmark = pytest.mark.django_db
+
+
+def run(capsys, *words):
+    call_command("projects", "stall", *words)
+    return capsys.readouterr().out
+
+
+def test_what_is_not_said_stays_as_it_is(capsys, project):
+    assert "after 1800 s without progress, and taken back 600 s later" in run(capsys, "OMO")
+    assert "after 60 s without progress, and taken back 600 s later" in run(capsys, "OMO", "--after", "60")
+    told = json.loads(run(capsys, "omo", "--grace", "30", "--json"))
+    assert (told["stall_after_s"], told["stall_grace_s"]) == (60, 30)
+    assert "No claim of OMO is stalled" in run(capsys, "OMO", "--after", "0")
+
+    project.refresh_from_db()
+    assert (project.stall_after_s, project.stall_grace_s) == (0, 30)
+
+
+@pytest.mark.parametrize("seconds", ["-1", "99999999", "1" + "0" * 30])
+def test_what_is_no_time_is_refused_and_changes_nothing(capsys, project, seconds):
+    with pytest.raises(OmoiError, match="stall_after_s"):
+        run(capsys, "OMO", "--after", seconds)
+    project.refresh_from_db()
+    assert project.stall_after_s == 1800
+
+
+def test_words_and_strangers_are_refused(capsys, project):
+    with pytest.raises(CommandError, match="invalid int value"):
+        run(capsys, "OMO", "--after", "soon")
+    with pytest.raises(NotFound, match="no project NONE"):
+        run(capsys, "NONE")

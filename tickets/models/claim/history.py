@@ -1,0 +1,86 @@
+"""What an agent has done: its claims that have ended, as the journal has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from agents.models import Actor, Agent, Project
+from agents.models.actor import sees_all
+from agents.models.journal_cursor import place
+from omoi_site.database import sql
+from tickets.models.explain.sql_fragments import QUOTED
+
+EXAMINED = 5_000  # events that a page examines
+BEGINNING = (2**63 - 1, 2**63 - 1)  # newer than all
+# The events of index event_of_holder. What others ended names its holder, a person like an agent.
+OF_HOLDER = "e.data ? 'held_s' AND coalesce('agent:' || (e.data ->> 'holder'), e.actor) = {holder}"
+PAST_CLAIMS = sql.statement(
+    __file__, "past_claims", of_holder=OF_HOLDER.format(holder="h.holder"), quoted=str(QUOTED)
+)
+
+
+@dataclass(frozen=True)
+class PastClaim:
+    """A claim that has ended. outcome: how, as the kind of its event says it (`retried`: it failed and is
+    tried again). kind: of a failure. why: its error, or why it was taken away. by: who ended it.
+    """
+
+    place: str
+    task: int
+    key: str
+    title: str
+    phase: str
+    fence: int
+    attempt: int | None
+    outcome: str
+    kind: str
+    why: str
+    by: str
+    held_s: float
+    ended_at: datetime
+
+
+def past_claims(
+    agent: Agent, *, by: Actor, limit: int, after: str = ""
+) -> tuple[Sequence[PastClaim], str | None]:
+    """The claims of the agent that have ended in projects that `by` sees, newest first, after this place; and
+    the place from which the next page goes on. A page may be short although there is a next one. Raises
+    Malformed.
+    """
+    xid, last = place(after) if after else BEGINNING
+    seen = None if sees_all(by) else list(Project.objects.seen_by(by).values_list("pk", flat=True))
+    params = {
+        "holders": list({agent.label, f"agent:{agent.name}"}),
+        "xid": str(xid),
+        "id": last,
+        "projects": seen,
+        "limit": limit + 1,
+        "examined": EXAMINED,
+    }
+    rows = sql.rows(PAST_CLAIMS, params)
+    claims = [_past_claim(row) for row in rows if row["place"]]
+    if len(claims) > limit:
+        return claims[:limit], claims[limit - 1].place
+    return claims, rows[0]["last"] if rows[0]["examined"] == EXAMINED else None
+
+
+def _past_claim(row: dict[str, Any]) -> PastClaim:
+    task, data = int(row["subject"].removeprefix("task:")), row["data"]
+    return PastClaim(
+        place=row["place"],
+        task=task,
+        key=f"{row['topic'].removeprefix('ticket:')}.{task}",
+        title=row["title"] or "",
+        phase=row["phase"] or "",
+        fence=data["fence"],
+        attempt=data.get("attempt"),
+        outcome=row["kind"].removeprefix("task."),
+        kind=data.get("kind", ""),
+        why=row["reason"],
+        by=row["actor"],
+        held_s=data["held_s"],
+        ended_at=row["at"],
+    )

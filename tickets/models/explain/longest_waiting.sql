@@ -1,0 +1,31 @@
+-- Of the tickets of a project that stand in phase `p`, the one that waits for people longest; else the one
+-- that has been there longest, with nothing else. Of very many tickets only the oldest are looked at; they
+-- are found by an index.
+SELECT
+  k.key,
+  w.since,
+  w.who
+FROM (
+  SELECT *
+  FROM tickets_ticket k
+  WHERE {asked}
+    AND k.project_id = {project}
+    AND k.phase = p.name
+    AND k.archived_at IS NULL
+    AND k.workflow_id = ANY (ARRAY(
+      SELECT v.id
+      FROM tickets_workflow u
+      JOIN tickets_workflow v ON v.name = u.name
+      WHERE u.id = p.workflow_id
+    ))
+  ORDER BY k.id
+  LIMIT {looked_at}
+) k
+LEFT JOIN LATERAL (
+  {people_wait}
+) w ON true
+ORDER BY
+  w.since NULLS LAST,
+  k.phase_since,
+  k.id
+LIMIT 1

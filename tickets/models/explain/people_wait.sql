@@ -1,0 +1,34 @@
+-- If ticket `k`, in phase `p`, waits for people: since when, and for whom. None of its tasks is open, and no
+-- automatic move is due.
+SELECT
+  greatest(
+    k.phase_since,
+    (
+      SELECT max(t.ended_at)
+      FROM tickets_task t
+      WHERE t.ticket_id = k.id
+        AND t.phase = k.phase
+    ),
+    (
+      SELECT max(a.at)
+      FROM tickets_artifact a
+      WHERE a.ticket_id = k.id
+        AND a.phase = k.phase
+    )
+  ) AS since,
+  CASE
+    WHEN NOT {awaits_approval} THEN 'operator'
+    WHEN p.approvals->>'role' = 'admin' THEN 'admin'
+    ELSE 'approver'
+  END AS who
+FROM {open_phases}
+WHERE NOT EXISTS (
+  SELECT
+  FROM tickets_task t
+  WHERE t.ticket_id = k.id
+    AND t.state IN ('pending', 'claimed')
+    AND NOT t.unsatisfiable
+    AND {in_open_phase}
+  OFFSET 0
+)
+AND NOT ({automatic})

@@ -1,0 +1,1 @@
+"""Patterns: documents that say how work is split, awaited, merged and joined."""
