@@ -43,13 +43,15 @@ class Cost:
 
 
 @contextmanager
-def costs() -> Iterator[list[Cost]]:
-    """The costs of all statements of the block, which runs in one transaction."""
+def costs(*, forbidden: bool = False) -> Iterator[list[Cost]]:
+    """The costs of all statements of the block, which runs in one transaction. forbidden: plans may not do
+    what our connections forbid them; otherwise they may, so that a plan that would is seen.
+    """
     found: list[Cost] = []
 
     def explained(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
         if not many and _begin(text).startswith(BEGINS) and "pg_advisory_" not in text:  # reads no table
-            found.append(_explain(context["cursor"].cursor, text, params))
+            found.append(_explain(context["cursor"].cursor, text, params, forbidden))
         return execute(text, params, many, context)
 
     with transaction.atomic(), connection.execute_wrapper(explained):
@@ -82,7 +84,7 @@ def _begin(text: str) -> str:
     return " ".join(lines).lstrip("( \t").upper()[:20]
 
 
-def _explain(cursor: Any, text: str, params: Any) -> Cost:
+def _explain(cursor: Any, text: str, params: Any, forbidden: bool = False) -> Cost:
     numbers, names = numbered(text)
     values = [params[name] for name in names] if isinstance(params, dict) else list(params or ())
     link, name = cursor.connection, f"explained_{next(NUMBERS)}"
@@ -98,8 +100,8 @@ def _explain(cursor: Any, text: str, params: Any) -> Cost:
 
     link.execute("SAVEPOINT explained")
     try:
-        # as on a server where nobody has forbidden anything
-        link.execute("SET LOCAL enable_seqscan = on")
+        if not forbidden:
+            link.execute("SET LOCAL enable_seqscan = on")
         link.execute("SET LOCAL plan_cache_mode = force_generic_plan")
         types = ", ".join(_type(link, value) for value in values)
         link.execute(f"PREPARE {name}{f' ({types})' if values else ''} AS {numbers}".encode())

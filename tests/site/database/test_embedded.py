@@ -13,7 +13,7 @@ from django.db import connection
 
 from omoi_site.database import binaries, embedded, location
 from omoi_site.setup import paths
-from tests.support import cluster
+from tests.support import children, cluster
 from tests.support.up_process import short_home
 
 
@@ -77,7 +77,7 @@ def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
         (Path("/"), True),
         (note.parent, False),
     ):  # a server of ours stands in its data folder
-        with subprocess.Popen(["sleep", "600"], cwd=folder) as other:
+        with children.running(["sleep", "600"], cwd=folder) as other:
             note.write_text("\n".join([str(other.pid), *lines]))
             server._forget_stranger()
             other.kill()

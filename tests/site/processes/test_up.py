@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from omoi_site.setup import paths
-from tests.support import ROOT
+from tests.support import ROOT, children
 from tests.support.up_process import Up, lives, short_home
 from tests.support.wait import until
 
@@ -172,7 +173,7 @@ def test_a_data_folder_of_another_postgresql_is_refused_and_left_alone(home):
 def test_an_existing_database_is_saved_before_it_is_migrated(home):
     environment = {**os.environ, "OMOI_HOME": str(home)}
     manage = [sys.executable, str(ROOT / "manage.py")]
-    with subprocess.Popen(
+    with children.running(
         [*manage, "postgres"], env=environment, stdout=subprocess.PIPE, text=True
     ) as server:
         assert "ready" in server.stdout.readline()
@@ -190,7 +191,7 @@ def test_an_existing_database_is_saved_before_it_is_migrated(home):
 @pytest.mark.full
 def test_it_runs_on_a_database_of_yours_and_keeps_no_other(home, tmp_path):
     theirs = {**os.environ, "OMOI_HOME": str(home)}
-    with subprocess.Popen(
+    with children.running(
         [sys.executable, str(ROOT / "manage.py"), "postgres"], env=theirs, stdout=subprocess.PIPE, text=True
     ) as server:
         addresses = server.stdout.readline().partition("ready: ")[2].split()
@@ -237,11 +238,16 @@ def test_the_browser_is_shown_the_link_without_telling_everyone(home, tmp_path):
     terminal, inner = os.openpty()
     environment = {**os.environ, "OMOI_HOME": str(home), "BROWSER": f"{browser} %s &", "DISPLAY": ":7"}
     words = [sys.executable, str(ROOT / "manage.py"), "up", "--port=0"]
-    with subprocess.Popen(
-        words, env=environment, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
-    ) as process:
+    with children.running(words, env=environment, stdin=inner, stdout=inner, stderr=inner) as process:
         os.close(inner)
-        until(seen.exists, 60)
+        os.set_blocking(terminal, False)
+
+        def shown():
+            with contextlib.suppress(BlockingIOError):
+                os.read(terminal, 1 << 16)  # whoever writes to a terminal that nobody reads waits for ever
+            return seen.exists()
+
+        assert until(shown, 170)
 
         page = home / "open.html"
         assert seen.read_text().strip() == page.as_uri()

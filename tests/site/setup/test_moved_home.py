@@ -19,7 +19,7 @@ import pytest
 from omoi_site.database import embedded
 from omoi_site.database.data_folder import SHUT_DOWN
 from omoi_site.setup import moved_home, paths
-from tests.support import ROOT
+from tests.support import ROOT, children
 from tests.support.up_process import Up, short_home
 
 
@@ -234,7 +234,7 @@ def test_a_home_whose_database_is_at_work_has_not_moved(tmp_path):
     home, moved = tmp_path / "home", tmp_path / "moved"
     data = database_of(home)
     home.rename(moved)
-    with subprocess.Popen(["sleep", "600"], cwd=data) as server:
+    with children.running(["sleep", "600"], cwd=data) as server:
         try:
             (data / "postmaster.pid").write_text(f"{server.pid}\n")
             with pytest.raises(paths.Displaced, match="PostgreSQL is running"):

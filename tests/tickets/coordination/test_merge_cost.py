@@ -12,7 +12,7 @@ from tests.support.vacuum import vacuum
 from tickets.models import OperationSpec, Task, TaskSpec
 from tickets.models.task.task_spec import NeedSpec
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.django_db(transaction=True)
 
 MANY = 20
 LARGE = """
