@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 from django.conf import settings
 
 # SIGTERM comes when the child runs, and before its `Popen` is known to anyone. The child ends slowly.
@@ -34,6 +35,7 @@ with scratch() as folder:
 """
 
 
+@pytest.mark.full
 def test_a_signal_between_a_start_and_its_stop(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, CHILD],

@@ -51,6 +51,7 @@ def test_an_answer_that_is_a_list_is_repeated_by_its_status(status, again):
     assert worth_repeating(status, [{"code": "idempotency_in_progress"}]) is again
 
 
+@pytest.mark.full
 def test_only_what_was_settled_counts(web, task, ada):
     """A claim that is lost is settled by whoever holds the task since."""
     _, key = Key.objects.issue(agent=ada, by="system:tests")

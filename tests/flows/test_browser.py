@@ -100,6 +100,7 @@ def test_every_page_is_for_everybody(window, backlog, theme, size):
     assert [said for said in shown.complaints if "404" not in said] == []
 
 
+@pytest.mark.full
 def test_board_and_sign_in_are_for_everybody(window, backlog):
     shown = window(size=PHONE, theme="dark")
     check(shown, PAGES["board"], size=PHONE)
@@ -155,6 +156,7 @@ SEEN = """() => {
 }"""
 
 
+@pytest.mark.full
 def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, operator):
     tickets = [
         Ticket.objects.open(project, TicketSpec(f"Ticket {n}", tasks=[TaskSpec("a")]), by=operator)
@@ -183,6 +185,7 @@ def test_typed_text_focus_and_scroll_survive_live_updates(window, project, ada, 
     assert page.evaluate("document.activeElement.id") == f"card-link-{tickets[5].key}"
 
 
+@pytest.mark.full
 def test_a_board_that_lost_its_socket_says_so_and_catches_up(window, web, project, ada, operator, task):
     page = window().live("/board/?project=OMO")
     page.context.set_offline(True)

@@ -56,6 +56,7 @@ def test_the_section_is_for_everybody(window, asking, people, theme, size):
     assert shown.faults() == []
 
 
+@pytest.mark.full
 def test_two_people_approve_by_keyboard_and_each_sees_the_other(window, asking, people):
     first, second = window(people["bea"]), window(people["cem"])
     one, two = first.live(f"/tickets/{asking.key}/"), second.live(f"/tickets/{asking.key}/")
@@ -71,6 +72,7 @@ def test_two_people_approve_by_keyboard_and_each_sees_the_other(window, asking, 
     assert first.complaints == second.complaints == []
 
 
+@pytest.mark.full
 def test_a_reason_stays_while_the_evidence_changes(window, asking, people, ada):
     page = window(people["bea"]).live(f"/tickets/{asking.key}/")
     page.click("#approvals-request-changes")

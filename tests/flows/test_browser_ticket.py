@@ -70,6 +70,7 @@ def test_every_state_of_the_page_is_for_everybody(window, project, delivery, ope
     assert [said for said in shown.complaints if "409" not in said] == []
 
 
+@pytest.mark.full
 def test_the_page_is_for_everybody(window, delivery):
     check(window(size=PHONE, theme="dark"), f"/tickets/{delivery.key}/", PHONE)
     shown = window()
@@ -81,6 +82,7 @@ def test_the_page_is_for_everybody(window, delivery):
     assert shown.complaints + shown.elsewhere == []
 
 
+@pytest.mark.full
 def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     page = window().live(f"/tickets/{delivery.key}/")
     press, focused = page.keyboard.press, lambda: page.evaluate("document.activeElement.id")
@@ -135,6 +137,7 @@ def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     assert Ticket.objects.get(pk=delivery.pk).priority_name == "low"
 
 
+@pytest.mark.full
 def test_an_open_dialog_and_what_is_typed_survive_updates(window, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     page.locator("#graph").evaluate("box => { box.style.maxWidth = '500px'; box.scrollLeft = 120 }")

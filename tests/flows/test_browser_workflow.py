@@ -31,6 +31,7 @@ def quick(operator):
     return Workflow.objects.install(TEXT, by=operator)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("latency", LINES)
 def test_answers_come_beside_their_lines_and_never_change_the_text(window, quick, operator, latency):
     shown = window()
@@ -62,6 +63,7 @@ def test_answers_come_beside_their_lines_and_never_change_the_text(window, quick
     assert Workflow.objects.latest_of("quick").source == TEXT.replace("TODO", "BEGIN")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("latency", LINES)
 def test_a_newer_version_is_told_while_somebody_writes_and_before_it_is_saved(
     window, quick, operator, latency
@@ -92,6 +94,7 @@ def test_a_newer_version_is_told_while_somebody_writes_and_before_it_is_saved(
     expect(page.locator(".message")).to_contain_text("Version 3 is in force")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("latency", LINES)
 def test_a_save_whose_answer_is_lost_is_told_and_done_once(window, quick, latency):
     shown = window()
@@ -113,6 +116,7 @@ def test_a_save_whose_answer_is_lost_is_told_and_done_once(window, quick, latenc
     assert Workflow.objects.filter(name="quick").count() == 2
 
 
+@pytest.mark.full
 def test_the_list_and_a_page_that_is_read_follow_what_is_saved(window, quick, operator, django_user_model):
     reader = django_user_model.objects.create_user("vera")
     lists, reads = window().live("/workflows/"), window(reader).live("/workflows/quick/")
@@ -130,6 +134,7 @@ def test_the_list_and_a_page_that_is_read_follow_what_is_saved(window, quick, op
     expect(old.locator(EDITOR)).to_have_value(TEXT)
 
 
+@pytest.mark.full
 def test_tickets_of_a_workflow_are_counted_as_they_come(window, project, operator):
     page = window().live("/workflows/simple/")
 
@@ -138,6 +143,7 @@ def test_tickets_of_a_workflow_are_counted_as_they_come(window, project, operato
     expect(page.locator("#workflow-usage")).to_contain_text("1 open ticket: 1 in OMO")
 
 
+@pytest.mark.full
 def test_what_is_typed_stays_when_somebody_is_signed_out(window, quick, operator):
     page = window().live("/workflows/quick/")
     page.fill(EDITOR, "mine")
@@ -160,6 +166,7 @@ def test_a_text_that_was_refused_is_not_left_without_a_question(window, quick):
     assert page.evaluate(leaves) is False
 
 
+@pytest.mark.full
 def test_without_script_a_workflow_is_written_and_saved(window, operator):
     shown = window()
     context = shown.context.browser.new_context(

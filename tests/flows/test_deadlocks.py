@@ -77,6 +77,7 @@ def crossed_by(act, first, then):
     return acting.answer()
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("door", [by_page, by_page_otherwise, by_admin, by_admin_form, by_rest])
 def test_an_act_on_a_ticket_is_tried_again(door, page, task, ticket, operator):
     before = (ticket.phase, ticket.priority)
@@ -89,6 +90,7 @@ def test_an_act_on_a_ticket_is_tried_again(door, page, task, ticket, operator):
     assert now.version == ticket.version + 1
 
 
+@pytest.mark.full
 def test_an_agent_retired_in_the_admin_is_retired_in_the_end(page, task, ada):
     Task.objects.claim(by=ada)
 

@@ -59,6 +59,7 @@ def simulate(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_backlog_is_done_once_and_in_order_over_http(backlog, web):
     ended = simulate(
@@ -143,6 +144,7 @@ def test_what_is_not_done_within_the_limit_is_told_with_exit_status_1(backlog, w
     assert not Task.objects.filter(state="claimed").exists()  # given back, not left to lapse
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_standstill_ends_the_run_and_names_what_to_ask_about(task, web, monkeypatch, capsys):
     Task.objects.update(held=True)  # as while its ticket is paused

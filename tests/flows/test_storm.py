@@ -88,6 +88,7 @@ def storm(webs, keys, seconds):
     return [(int(task), fence) for one in told for _, task, fence in one["granted"]]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("claimers", "tasks", "rounds"),
     [pytest.param(16, 100, 1, id="16"), pytest.param(64, 1000, 10, id="64", marks=pytest.mark.full)],

@@ -151,6 +151,7 @@ def _meant(history, act, place, arg):
     return history.task(arg) if of_task and isinstance(arg, int) else arg
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "acts", [pytest.param(100, id="100"), pytest.param(2000, id="2000", marks=pytest.mark.full)]
 )

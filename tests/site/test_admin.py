@@ -151,6 +151,7 @@ def test_every_filter_answers(desk, all_kinds):
                 )
 
 
+@pytest.mark.full
 def test_history_journal_and_claims_are_only_read(desk, all_kinds):
     for model in OURS:
         row = model._default_manager.order_by("pk").first()
@@ -160,6 +161,7 @@ def test_history_journal_and_claims_are_only_read(desk, all_kinds):
             assert desk.post(at(model, "delete", row.pk), {"post": "yes"}).status_code == 403, model
 
 
+@pytest.mark.full
 def test_a_form_is_saved_as_a_browser_sends_it(desk, all_kinds):
     for model in [each for each in OURS if each.__name__ in EDITED_HERE]:
         row = model._default_manager.order_by("pk").first()
@@ -335,6 +337,7 @@ def elsewhere(operator):
     return ticket
 
 
+@pytest.mark.full
 def test_staff_see_their_own_projects_only(staff, all_kinds, elsewhere, operator):
     for model in OURS:
         page = staff.get(at(model, "changelist"))

@@ -36,6 +36,7 @@ def test_what_can_be_measured_is_listed():
     assert "\nclaim " in run("bench", "--list").stdout
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -46,6 +46,7 @@ def json_output(capsys, *words: str) -> dict:
     return json.loads(capsys.readouterr().out)
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_command_ends_with_0_when_done_1_when_refused_and_2_when_used_wrongly():
     assert [run("projects", "create", *words).returncode for words in (["CLI"], ["CLI"], [])] == [0, 1, 2]
@@ -105,6 +106,7 @@ def test_who_registers_an_agent_twice_learns_how_to_get_it_another_key(ada, caps
     assert "keys create --agent ada" in refusal(capsys, "agents", "create", "ada")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "words",
     [

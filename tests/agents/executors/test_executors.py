@@ -345,6 +345,7 @@ def test_a_timeout_kills_the_whole_group(mark):
     until(lambda: not alive(mark))
 
 
+@pytest.mark.full
 def test_a_requested_stop_kills_the_whole_group_at_once(mark):
     stop, endings = Stop(), []
     thread = threading.Thread(target=lambda: endings.append(shell(stubborn(mark), stop=stop)))

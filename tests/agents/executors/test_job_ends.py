@@ -69,6 +69,7 @@ def ends_in_time(mark: str, began: float) -> None:
     assert time.monotonic() - began < MOST_S
 
 
+@pytest.mark.full
 def test_folders_that_it_closed_end_with_it(host):
     assert host.run("mkdir -p a/b; touch a/b/c; chmod 0 a/b a")["ok"]
     assert not list((host.home / "executors" / "work").glob("*-test.*"))
@@ -82,6 +83,7 @@ def test_with_its_own_end(host, mark, then):
     assert not alive(mark)
 
 
+@pytest.mark.full
 def test_with_its_timeout(host, mark):
     ending = host.run(family(mark, "sleep 300"), job={"timeout_s": 4})
 
@@ -102,6 +104,7 @@ def test_with_a_cancellation_or_a_lost_claim(host, mark):
     assert time.monotonic() - began < MOST_S
 
 
+@pytest.mark.full
 def test_with_the_death_of_the_worker(level, mark):
     with job_host(level) as host:
         host.start(family(mark, "sleep 300"))
@@ -151,6 +154,7 @@ def test_with_the_death_of_both_by_the_worker_itself(host, mark):
     ends_in_time(mark, began)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", [pytest.param("root+bwrap", marks=pytest.mark.full), "root"])
 def test_what_outlives_all_three_ends_when_a_worker_starts(name, mark):
     """And its files are gone: its uid is the next job's."""

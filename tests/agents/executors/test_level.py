@@ -58,6 +58,7 @@ def test_bubblewrap_is_used_where_it_works(bubblewrap, settings):
     assert echo(sandboxed=True).ok
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", LEVELS)
 def test_a_job_has_no_right_that_it_could_use(name):
     """No capability, none to regain by a set-uid program; a sandbox has no way to another namespace."""
@@ -115,6 +116,7 @@ def test_a_bubblewrap_that_does_not_work_is_told_in_its_own_words(monkeypatch, t
     assert fault() == "bubblewrap does not work here: setting up uid map: Permission denied"
 
 
+@pytest.mark.full
 def test_what_a_start_costs_is_measured(settings):
     settings.SANDBOX = "auto"
     costs = start_cost()

@@ -447,11 +447,13 @@ def test_a_timeout_counts_from_the_begin_of_the_job_and_ends_only_that(carry_out
     assert endings[2].error == "timed out after 3 s"
 
 
+@pytest.mark.full
 def test_a_job_that_does_not_listen_is_killed(carry_out, folder):
     [ending] = carry_out(described(folder, "stubborn", timeout_s=2))
     assert (ending.error, ending.result["output"]) == ("timed out after 2 s", "begun\n")
 
 
+@pytest.mark.full
 def test_a_stop_ends_the_job_and_takes_back_what_has_not_begun(pool, folder):
     stops = [Stop() for _ in range(3)]
     endings: dict[int, Ending] = {}

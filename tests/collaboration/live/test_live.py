@@ -206,6 +206,7 @@ def test_whether_work_is_held_is_asked_once_a_project_however_much_is_new(projec
     assert pages(1000) - few <= 500
 
 
+@pytest.mark.full
 def test_a_killed_doorbell_heals_without_losing_a_signal(page, project, ticket):
     page.follow("ticket:OMO-1", "project:OMO")
     [listener] = sql.rows(f"SELECT pid {LISTENERS}")

@@ -86,6 +86,7 @@ def test_a_member_who_was_removed_hears_nothing_from_then_on(room, viewer, opera
     assert [room.hears(page) for _ in range(3)] == [False] * 3
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("topic", "end"),
     [
@@ -106,6 +107,7 @@ def test_what_one_may_see_no_more_is_not_heard_after_5_s_though_nothing_told_of_
     until(lambda: not room.hears(page), seconds=AT_MOST_S)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "end",
     [
@@ -125,6 +127,7 @@ def test_a_page_of_somebody_signed_out_is_closed_within_5_s_though_nothing_told_
     assert until(lambda: room.closed(page), seconds=AT_MOST_S) == 4401
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("end", ["revoked_at = now()", "expires_at = now()"])
 def test_who_waits_with_a_key_that_is_over_is_told_so_within_5_s(web, ada, end):
     key, text = Key.objects.issue(agent=ada, by="system:tests")
@@ -209,6 +212,7 @@ class Counted:
         return await self.link.execute(*asked)
 
 
+@pytest.mark.full
 def test_all_sockets_are_looked_after_in_one_statement_and_as_the_rights_have_it(django_user_model, operator):
     """For any members, agents, owners and superusers, the remaining topics are those that `may_follow`
     allows.

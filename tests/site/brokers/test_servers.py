@@ -103,6 +103,7 @@ def test_a_worker_that_has_room_again_looks_at_once(server):
     assert next(full).actor_name == "work"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("server", [REDIS], indirect=True)
 @pytest.mark.parametrize("end", ["ack", "nack"])
 def test_the_end_of_a_message_is_told_again_to_a_server_that_did_not_answer(server, end):

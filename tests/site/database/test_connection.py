@@ -59,6 +59,7 @@ def test_a_server_that_cannot_watch_its_clients_is_used_all_the_same(monkeypatch
             other.close()
 
 
+@pytest.mark.full
 def test_the_statement_of_a_process_that_was_killed_ends_with_its_locks():
     """It waits for what we hold, and holds what others want."""
     statement = "SELECT pg_advisory_xact_lock(71, 1), pg_advisory_xact_lock(71, 2)"

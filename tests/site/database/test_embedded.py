@@ -57,6 +57,7 @@ def stopped():
         server.stop()
 
 
+@pytest.mark.full
 def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_starting(stopped):
     server, note, lines = stopped
     with subprocess.Popen(["sleep", "600"], cwd="/", **binaries.run_as(server.account)) as stranger:
@@ -71,6 +72,7 @@ def test_a_pid_file_whose_number_is_another_programs_now_does_not_keep_it_from_s
             stranger.kill()
 
 
+@pytest.mark.full
 def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
     server, note, lines = stopped
     for folder, known in (
@@ -89,6 +91,7 @@ def test_only_the_number_of_a_stranger_is_taken_out_of_a_pid_file(stopped):
     assert note.read_text() == "what is this?"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", paths.PASSWORDS)
 def test_a_lost_password_is_made_anew(stopped, name):
     server, _, _ = stopped
@@ -104,6 +107,7 @@ def test_a_lost_password_is_made_anew(stopped, name):
         assert link.execute("SELECT count(*) FROM pg_database WHERE datname = 'omoi'").fetchone() == (1,)
 
 
+@pytest.mark.full
 def test_a_wrong_password_of_the_superuser_is_reported_at_once(stopped):
     server, _, _ = stopped
     (server.home / paths.PASSWORD_OF_SUPERUSER).write_text("wrong")
@@ -114,6 +118,7 @@ def test_a_wrong_password_of_the_superuser_is_reported_at_once(stopped):
     assert server.process.poll() is not None
 
 
+@pytest.mark.full
 def test_no_statement_shows_a_password(stopped):
     """The application may read in pg_stat_activity what others execute, the superuser too."""
     server, _, _ = stopped
@@ -131,6 +136,7 @@ def test_no_statement_shows_a_password(stopped):
     assert not [name for name in paths.PASSWORDS if (server.home / name).read_text() in logged]
 
 
+@pytest.mark.full
 def test_what_the_application_changed_in_its_own_role_ends_with_a_start(stopped):
     server, _, _ = stopped
     server.start()

@@ -160,6 +160,7 @@ def test_one_role_is_reported_and_a_second_is_made_by_the_printed_sql(external):
         assert role_check.look(link).unbound
 
 
+@pytest.mark.full
 def test_an_owner_of_another_database_or_of_none_is_refused(external):
     here = external.address("shop")
     with external.superuser() as link:

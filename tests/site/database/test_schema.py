@@ -100,6 +100,7 @@ def test_it_stands_for_migrations_that_there_are():
     assert set(listed) <= set(known)
 
 
+@pytest.mark.full
 def test_where_there_is_anything_nothing_is_made():
     with database() as environment, cluster.superuser(NAME) as link:
         link.execute("CREATE TABLE theirs (id int)")

@@ -97,6 +97,7 @@ def test_code_that_does_not_start_is_told_and_tried_again_when_it_changes(dev, c
     assert dev.get("/healthz") == 200
 
 
+@pytest.mark.full
 def test_a_changed_template_and_a_changed_style_are_seen_at_once(dev, code):
     web = dev.facts["children"]["web"]
     assert "Come in" not in text(dev, "/login/")
@@ -109,6 +110,7 @@ def test_a_changed_template_and_a_changed_style_are_seen_at_once(dev, code):
     assert dev.facts["children"]["web"] == web
 
 
+@pytest.mark.full
 def test_the_sql_of_a_request_is_shown_to_who_asks_for_it(dev):
     key = dev.manage("keys", "create", "--user", "admin").stdout.strip()
 
@@ -140,6 +142,7 @@ def test_it_is_refused_where_others_reach_it():
         assert "Not served on 0.0.0.0: `dev` shows code, settings and SQL." in refused.said
 
 
+@pytest.mark.full
 def test_the_sql_is_shown_on_loopback_only():
     answer = request_sql_middleware(lambda request: HttpResponse("the page"))
 

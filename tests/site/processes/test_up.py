@@ -57,6 +57,7 @@ def test_it_prints_a_link_that_signs_the_operator_in(up):
     assert "as admin" in line
 
 
+@pytest.mark.full
 def test_another_link_is_made_while_it_runs(up):
     made = up.manage("login-link", "admin")
     link = made.stdout.strip()
@@ -65,6 +66,7 @@ def test_another_link_is_made_while_it_runs(up):
     assert up.get(link.removeprefix(up.facts["url"])) == 200
 
 
+@pytest.mark.full
 def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
     old = up.facts["children"]["web"]
 
@@ -84,6 +86,7 @@ def test_a_killed_postgresql_is_started_again(up):
     assert until(lambda: up.get("/readyz") == 200)
 
 
+@pytest.mark.full
 def test_a_second_up_in_the_same_folder_is_refused_by_name(up):
     second = Up(up.home, "--port=0", paper="second")
 

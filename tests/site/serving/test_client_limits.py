@@ -209,6 +209,7 @@ def test_clients_behind_a_proxy_are_bounded_each(web, at):
         upload.close()
 
 
+@pytest.mark.full
 def test_a_live_socket_counts_for_its_address_until_it_ends(web, operator):
     pages = [web.page(operator) for _ in range(2)]
     rest = [Upload(web, "/healthz", length=0) for _ in range(10)]

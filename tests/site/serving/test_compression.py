@@ -33,6 +33,7 @@ def page(client, operator, project):
     return client
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("address", ["/board/", "/tickets/OMO-1/", "/admin/"])
 def test_a_first_visit_weighs_at_most_60_kb_and_a_later_page_12(page, address):
     text = gzip.decompress(page.get(address, **TAKES).content).decode()
@@ -60,6 +61,7 @@ def test_a_static_file_is_the_same_either_way_and_known_again_by_its_etag(client
     assert client.get("/static/site/frame.css", HTTP_RANGE="bytes=0-9", **TAKES).getvalue() == there[:10]
 
 
+@pytest.mark.full
 def test_answers_of_the_api_stay_as_they_are(page):
     answer = page.get("/api/v1/tickets", **TAKES)
 

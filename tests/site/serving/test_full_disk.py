@@ -136,6 +136,7 @@ def test_no_room_for_a_body_is_told_and_passes(web, disk, operator, ticket):
     assert submit(web, operator, ticket, content)[0] == 201
 
 
+@pytest.mark.full
 def test_no_room_for_the_database_is_told_and_passes(web, disk, tables, operator, ticket):
     content = os.urandom(3 * MIB // 2)
     disk.fill()
@@ -151,6 +152,7 @@ def test_no_room_for_the_database_is_told_and_passes(web, disk, tables, operator
     assert submit(web, operator, ticket, content)[0] == 201
 
 
+@pytest.mark.full
 def test_a_page_says_that_the_disk_is_full(web, disk, tables, operator):
     path = one_time_path(operator)
     disk.fill()
@@ -169,6 +171,7 @@ def test_a_page_says_that_the_disk_is_full(web, disk, tables, operator):
     assert signed_in()[0] == 302
 
 
+@pytest.mark.full
 def test_a_command_says_that_the_disk_is_full(disk, tables, operator, project, tmp_path):
     document = tmp_path / "work.jsonl"
     document.write_text(
@@ -210,6 +213,7 @@ def test_a_quota_that_is_used_up_is_a_full_disk(rf, number, raised):
     assert isinstance(problems.named(error), StorageFull)
 
 
+@pytest.mark.full
 def test_a_log_that_cannot_be_written_stops_nothing(disk):
     disk.fill()
     (disk.folder / "filler").rename(disk.folder / "full")

@@ -75,6 +75,7 @@ def life(key, *, waits):
     return process
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("change", ["revoke", "quarantine", "leave"])
 def test_keys_are_forgotten_when_rights_change(key, ada, operator, change):
     process = life(key, waits=True)

@@ -277,6 +277,7 @@ def test_nobody_who_waits_is_refused_because_all_threads_are_taken(play, monkeyp
     play(scenario, count=1, room=0)
 
 
+@pytest.mark.full
 def test_without_a_ring_one_of_a_line_looks_for_all(play, monkeypatch):
     monkeypatch.setattr(lines, "LOOK_AFTER_S", (0.3, 0.35))
 

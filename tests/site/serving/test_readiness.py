@@ -34,6 +34,7 @@ def check(web, name):
     return get(web)[1]["checks"][name]
 
 
+@pytest.mark.full
 def test_it_says_of_each_part_what_is_wrong_with_it(web):
     until(lambda: check(web, "database") == "")
 
@@ -63,6 +64,7 @@ def test_it_warns_of_a_role_that_owns_the_tables():
         web.stop()
 
 
+@pytest.mark.full
 def test_it_names_a_migration_that_is_not_applied(web):
     with as_owner():
         [row] = sql.rows(
@@ -86,6 +88,7 @@ def test_it_names_a_migration_that_is_not_applied(web):
     until(lambda: check(web, "migrations") == "")
 
 
+@pytest.mark.full
 def test_a_database_that_is_slow_is_named_in_time(web):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE django_migrations")

@@ -85,6 +85,7 @@ def problem(text: bytes) -> dict:
     return json.loads(body)
 
 
+@pytest.mark.full
 def test_an_upload_that_stalls_is_answered_and_holds_no_thread(echo):
     stalled = [
         echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1") for _ in range(8)
@@ -133,6 +134,7 @@ def test_whoever_writes_60_mb_before_reading_gets_the_refusal():
     echo.stop()
 
 
+@pytest.mark.full
 def test_a_body_that_trickles_is_given_up_at_its_deadline(echo):
     end, began = (
         echo.raw(b"POST /api/v1/echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"),

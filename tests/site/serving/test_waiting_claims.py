@@ -99,6 +99,7 @@ def test_who_waits_is_granted_at_once_when_work_appears(web, ticket, operator, a
     assert max(delays) < 4
 
 
+@pytest.mark.full
 def test_when_the_time_is_over_there_was_nothing(web, ada):
     poll = Poll(web.port, key_of(ada), wait_s=0.5)
     status, head, _ = poll.answer()
@@ -125,6 +126,7 @@ def test_a_server_that_cannot_wait_answers_at_once_and_leaks_nothing(ada):
     assert "X-Wait" not in answer
 
 
+@pytest.mark.full
 def test_work_that_rings_nobody_is_found_all_the_same(web, ticket, operator, ada):
     [added] = add(ticket, operator)
     sql.rows("UPDATE tickets_task SET held = true WHERE id = %s", [added.pk])
@@ -215,6 +217,7 @@ def test_a_key_revoked_while_its_agent_waits_ends_the_wait(web, ada):
     assert (status, told["code"]) == (401, "unauthorized")
 
 
+@pytest.mark.full
 def test_at_the_end_of_the_process_those_who_wait_are_told_that_there_is_nothing(ada):
     web = Web(OMOI_DRAIN_S="4")
     polls = [Poll(web.port, key_of(ada)) for _ in range(10)]
@@ -228,6 +231,7 @@ def test_at_the_end_of_the_process_those_who_wait_are_told_that_there_is_nothing
     assert time.monotonic() - began < 20  # instead of the 30 s for which they would wait
 
 
+@pytest.mark.full
 def test_the_same_key_twice_at_one_time_is_one_grant_told_to_both(web, ticket, operator, ada):
     key, headers = key_of(ada), {"Idempotency-Key": "once"}
     first = Poll(web.port, key, headers=headers)

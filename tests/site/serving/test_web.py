@@ -95,6 +95,7 @@ def test_health_answers_while_every_thread_is_taken(cookie):
         web.stop()
 
 
+@pytest.mark.full
 def test_a_stop_is_announced_served_through_and_then_done(operator, project, cookie):
     web = Web(OMOI_DRAIN_S="4")
     page = web.page(operator)

@@ -119,6 +119,7 @@ def test_of_two_commands_started_at_once_one_installs(clone):
     assert runs(clone) == 1
 
 
+@pytest.mark.full
 def test_making_an_environment_is_not_silent(clone):
     shutil.rmtree(clone / ".venv")
     slow = clone / "slow"

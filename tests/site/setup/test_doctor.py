@@ -85,6 +85,7 @@ def test_a_server_that_never_answers_is_named_within_seconds_and_its_password_is
     assert "s3cr3t-word" not in json.dumps(by_name)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "url",
     [
@@ -99,6 +100,7 @@ def test_an_address_that_cannot_be_read_is_not_repeated(tmp_path, url):
     assert "s3cr3t" not in json.dumps(by_name)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("environment", "state", "said"),
     [

@@ -44,6 +44,7 @@ WRONG = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.django_db
 @pytest.mark.parametrize(("body", "faults"), WRONG.values(), ids=WRONG)
 def test_faults_are_counted_and_the_first_are_told(calls, body, faults):
@@ -145,6 +146,7 @@ def test_a_workflow_of_20_000_tasks_is_imported_over_http(web, post, project):
     until(lambda: resident(web) - before < 32 * MIB)
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_large_text_comes_as_a_file_or_is_refused(web, post, project):
     document = {"format": "wfformat", "project": project.key, "document": "x" * 2 * MIB}

@@ -96,6 +96,7 @@ def expected(query, by):
     return list(tickets.order_by("-pk").values_list("key", flat=True))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("examined", [7, 5_000])
 def test_a_list_shows_what_the_reader_sees_and_the_filters_leave(crowd, monkeypatch, examined):
     """However few tickets a page examines: all pages together are the whole list, each ticket once."""
@@ -123,6 +124,7 @@ def test_a_list_shows_what_the_reader_sees_and_the_filters_leave(crowd, monkeypa
             assert found == wanted, (name, query)
 
 
+@pytest.mark.full
 def test_a_project_that_the_reader_does_not_see_is_not_found(crowd):
     assert Ticket.objects.page_json(TicketQuery(project="WEB"), by=crowd["one"], limit=5) is None
     assert Ticket.objects.page_json(TicketQuery(project="NONE"), by=crowd["worker"], limit=5) is None

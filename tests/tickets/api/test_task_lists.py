@@ -88,6 +88,7 @@ def expected(query, by):
     return list(tasks.order_by("pk").values_list("pk", flat=True))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("examined", [7, 5_000])
 def test_a_list_shows_what_the_reader_sees_and_the_filters_leave(crowd, monkeypatch, examined):
     """However few tasks a page examines: all pages together are the whole list, each task once."""
@@ -202,6 +203,7 @@ def test_a_list_is_one_statement_however_long_the_page(ticket, ada):
         assert len([query for query in seen if "tickets_task" in query["sql"]]) == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("size", SIZES)
 def test_a_list_reads_as_little_among_many_tasks(ticket, task, ada, operator, size):
     """A project in the middle, of which one task is claimed and the others wait."""

@@ -70,6 +70,7 @@ def test_the_backlog_costs_nothing(project, ada, operator, monkeypatch):
     assert len(attention_list.tickets_of("OMO").ids) == 1, bad
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("believing", HOW_MANY)
 def test_agents_are_read_once_for_all_lanes(project, ticket, operator, monkeypatch, believing):
     """All agents are silent, so for each lane all of them are looked at."""
@@ -88,6 +89,7 @@ def test_agents_are_read_once_for_all_lanes(project, ticket, operator, monkeypat
             assert max(cost.values()) <= 20 * A_LANE + 30 * AN_AGENT, (cost, belief)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("believing", HOW_MANY)
 def test_critical_work_is_found_behind_other_work(project, ticket, ada, operator, monkeypatch, believing):
     """Work that waited for eight hours comes before it."""

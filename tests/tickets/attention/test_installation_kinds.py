@@ -206,6 +206,7 @@ def test_a_process_that_has_ended_is_not_late_although_no_other_sends(project, o
     assert SweepRun.objects.count() == 1
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_each_process_has_a_name_of_its_own_also_with_the_same_pid_on_hosts_of_like_names():
     """As in containers: the first process there has pid 1."""

@@ -129,6 +129,7 @@ def test_a_lease_that_ends_takes_it_off_the_list(held, ada, bob, operator):
     assert [kind for kind, _ in listed(operator)] == ["agents_silent"]
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_it_costs_by_the_claims_of_silent_agents_alone(project, ticket, ada, operator, monkeypatch):
     """Whatever the planner believes."""

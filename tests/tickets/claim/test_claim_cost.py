@@ -75,6 +75,7 @@ def test_tasks_claimed_before_are_not_walked_over(ticket, skilled):
         assert choosing(measure(CLAIM, asked(skilled) | {"agent": other(skilled).pk})) <= before + 4 < without
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("claims", [300, pytest.param(4_000, marks=pytest.mark.full)])
 @pytest.mark.parametrize("ranks", ["of their own", "one for all"])
 def test_a_claim_costs_the_same_while_an_old_snapshot_keeps_what_was_claimed_before(

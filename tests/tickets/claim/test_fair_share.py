@@ -33,6 +33,7 @@ def shares():
     return Counter(Task.objects.filter(state="claimed").values_list("project__key", flat=True))
 
 
+@pytest.mark.full
 def test_one_claim_after_the_other_goes_to_the_project_with_the_fewest(projects, operator):
     agent = of_all(projects, operator, "all")
     order = [
@@ -45,6 +46,7 @@ def test_one_claim_after_the_other_goes_to_the_project_with_the_fewest(projects,
     assert order == keys * 2  # at a tie the oldest work
 
 
+@pytest.mark.full
 def test_a_batch_is_spread_evenly(projects, operator):
     Task.objects.claim(by=of_all(projects, operator, "all"), limit=2 * len(projects))
     assert shares() == {each.key: 2 for each in projects}
@@ -56,6 +58,7 @@ def test_claims_of_others_count(projects, operator):
     assert shares() == {each.key: 3 for each in projects}
 
 
+@pytest.mark.full
 def test_claims_of_people_do_not_count(projects, operator):
     for task in Task.objects.filter(project=projects[0])[:3]:
         Task.objects.assign(task.pk, by=operator, reason="I know it")
@@ -63,6 +66,7 @@ def test_claims_of_people_do_not_count(projects, operator):
     assert claim.ticket.startswith("P0-"), "the oldest work, at a tie"
 
 
+@pytest.mark.full
 def test_one_project_is_served_in_the_order_of_work(projects, operator):
     agent = of_all(projects[:1], operator, "one")
     ranks = [Task.objects.get(pk=claim.task).rank for claim in Task.objects.claim(by=agent, limit=6)]

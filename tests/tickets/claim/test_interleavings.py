@@ -75,6 +75,7 @@ def over(task, column):
 # -- claim and claim
 
 
+@pytest.mark.full
 def test_two_agents_claim_one_task(fresh, ada, bob):
     def scene():
         task = fresh()
@@ -128,6 +129,7 @@ def test_a_completion_and_the_end_of_its_claim(fresh, ada, column, sweep):
     expect_serial(scene)
 
 
+@pytest.mark.full
 def test_a_heartbeat_and_the_end_of_its_lease(fresh, ada):
     def scene():
         task, fence = held(fresh, ada)

@@ -159,6 +159,7 @@ def test_two_claims_at_once_do_not_both_take_the_last_place(project, operator, m
     assert len(held()) == (1 if locked else 2)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("claimers", [16, pytest.param(64, marks=pytest.mark.full)])
 @pytest.mark.parametrize("what", ["max_agents", "max_tickets"])
 def test_many_claimers_at_once_never_exceed_a_limit(project, operator, what, claimers):

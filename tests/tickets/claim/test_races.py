@@ -111,6 +111,7 @@ def test_an_edge_that_closes_a_cycle_sees_the_one_before_it(two_chains, monkeypa
             connect(three, one)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tries", TRIES)
 def test_two_edge_edits_never_close_a_cycle_together(two_chains, tries):
     chains = [two_chains() for _ in range(tries)]
@@ -177,6 +178,7 @@ def test_a_need_added_while_it_completes_is_never_waited_for_for_ever(ticket, ad
 # -- a retry while others end
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tries", UNSCRIPTED)
 def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, operator, tries):
     ada.capacity = 1000
@@ -329,6 +331,7 @@ def test_a_ticket_does_not_leave_a_phase_in_which_a_task_is_being_added(
     assert Ticket.objects.get(pk=planned.pk).phase == ("PLAN" if locked else "BUILD")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tries", TRIES)
 def test_a_task_is_never_added_to_a_phase_its_ticket_has_left(project, operator, tries):
     workflow = allow_workflow(project, Workflow.objects.install(THREE))

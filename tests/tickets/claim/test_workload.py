@@ -118,6 +118,7 @@ def test_a_person_sees_the_agents_of_their_projects(ada, project, operator, djan
     assert list(fleet(operator)) == [ada]
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_an_agent_sees_itself_the_same_by_both_ways(ticket, ada, operator):
     """The fast route reads the status by a statement of its own: in all states and however long silent."""

@@ -250,6 +250,7 @@ PatternRun.objects.apply(Ticket.objects.get(pk={ticket}), asked, by="system:test
 """
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "where",
@@ -285,6 +286,7 @@ def test_tasks_with_more_needs_than_one_act_may_add_are_refused(ticket, operator
     assert Task.objects.count() == 1
 
 
+@pytest.mark.full
 def test_a_pattern_of_a_thousand_tasks_costs_as_many_statements_as_a_small_one(ticket, operator, task, ada):
     def statements(number):
         with CaptureQueriesContext(

@@ -39,6 +39,7 @@ def marked():
     return set(Task.objects.filter(starts_timeout=True).values_list("pk", flat=True))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("begun", [False, True], ids=["not begun", "begun"])
 def test_the_sweep_costs_the_same_for_10_and_for_2000_syncs_that_wait(ticket, operator, begun):
     planned = TaskSpec("planned", not_before=None if begun else in_an_hour())
@@ -58,6 +59,7 @@ def test_the_sweep_costs_the_same_for_10_and_for_2000_syncs_that_wait(ticket, op
     assert not [cost.label for cost in found if cost.scanned]
 
 
+@pytest.mark.full
 def test_the_time_of_one_sync_begins_at_the_cost_of_one_among_2000(ticket, operator):
     planned = TaskSpec("planned", not_before=in_an_hour())
     parents = Task.objects.add(ticket, [planned] * 2_000, by=operator)

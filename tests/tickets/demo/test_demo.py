@@ -187,6 +187,7 @@ def test_without_git_up_refuses_before_anything_is_begun(settings, tmp_path, mon
     assert not settings.OMOI_HOME.exists()
 
 
+@pytest.mark.full
 @pytest.mark.django_db
 def test_run_once_more_after_its_end_the_demo_says_that_it_has_ended(ground, operator, capsys):
     project = scenario.open_project(workspace.repository())

@@ -229,6 +229,7 @@ def test_words_in_a_discovery_are_not_replaced(mapped, ada):
     assert Discovery.objects.get().made_task.title == "Repair: Use {ticket}"
 
 
+@pytest.mark.full
 def test_pages_take_as_many_statements_for_many_discoveries_as_for_one(ticket_of, ada, operator, client):
     client.force_login(operator)
     client.get("/board/")  # the session notes that it is in use

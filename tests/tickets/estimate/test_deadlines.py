@@ -303,6 +303,7 @@ def test_a_task_that_somebody_else_has_locked_does_not_hold_the_sweep_up(worked,
     assert ticket.tasks.get().late_since
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("kind", ["overdue", "expected_late"])
 def test_the_attention_list_costs_the_same_for_any_backlog(opened, operator, kind):
     counts = []
@@ -316,6 +317,7 @@ def test_the_attention_list_costs_the_same_for_any_backlog(opened, operator, kin
     assert counts[1] <= counts[0] + 8, counts
 
 
+@pytest.mark.full
 def test_what_was_once_expected_late_costs_the_list_nothing(opened, operator):
     """Nor do the many that are in time."""
     counts = []
@@ -331,6 +333,7 @@ def test_what_was_once_expected_late_costs_the_list_nothing(opened, operator):
     assert counts[1] <= counts[0] + 8, counts
 
 
+@pytest.mark.full
 def test_the_list_of_overdue_tasks_reads_only_those(opened, operator):
     counts = []
     opened(*[TaskSpec("passed", deadline=before(50))] * 5)

@@ -94,6 +94,7 @@ def test_no_belief_about_the_tables_makes_it_read_all(worked, opened, monkeypatc
     assert not dear, dear
 
 
+@pytest.mark.full
 def test_its_statements_are_as_many_for_one_task_as_for_a_thousand(project, worked, opened, operator):
     worked(*[100] * 5)
     counts = []

@@ -78,6 +78,7 @@ def test_a_phase_that_fewer_than_half_came_through_is_left_out(went):
     assert "SPIKE" not in stays(estimate(went()))
 
 
+@pytest.mark.full
 def test_in_a_phase_only_what_is_left_counts(went):
     for length in (100, 200, 300, 400, 500):
         went(("WORK", 1), ("REVIEW", 1), ("DONE", length))
@@ -107,6 +108,7 @@ def test_it_is_in_its_phase_since_its_first_entry_as_past_stays_are(went, way, l
     assert seconds(estimate(went(("WORK", 1), *way))) == pytest.approx(left, abs=20)
 
 
+@pytest.mark.full
 def test_a_ticket_that_was_sent_back_is_there_since_then(went):
     for length in (100, 200, 300, 400, 500):
         went(("WORK", 1), ("REVIEW", length), ("DONE", 1))
@@ -177,6 +179,7 @@ def test_tasks_of_a_later_phase_begin_when_the_ticket_gets_there(went, worked, o
     assert [part.task for part in found.critical_path] == [None, None, task.pk]
 
 
+@pytest.mark.full
 def test_a_task_waits_for_no_agent_before_its_ticket_is_in_its_phase(went, ada, operator):
     """Its needs are met all the while, as those of past ones were."""
 

@@ -230,6 +230,7 @@ def test_statistics_without_estimates_say_nothing_of_them(ended, operator):
     assert api_of(operator).get("/workflows/simple/statistics").json()["estimates"] is None
 
 
+@pytest.mark.full
 def test_past_errors_decide_likely_by(ended, opened, worked, operator, monkeypatch):
     """Each took twice as long as expected, so twice the time is likely."""
     for _ in range(20):
@@ -243,6 +244,7 @@ def test_past_errors_decide_likely_by(ended, opened, worked, operator, monkeypat
     assert "`likely_by` is where 80 of 100 of the last 20 estimates" in found.assumes[-1]
 
 
+@pytest.mark.full
 def test_past_errors_decide_likely_by_also_where_they_leave_nothing(ended, opened, worked):
     for _ in range(20):
         ended(0, expected=100, by=100)
@@ -254,6 +256,7 @@ def test_past_errors_decide_likely_by_also_where_they_leave_nothing(ended, opene
     assert (found.calibrated, seconds(found), likely(found)) == (True, 0, 0)
 
 
+@pytest.mark.full
 def test_past_errors_never_make_a_time_that_no_calendar_has(ended, opened):
     for _ in range(20):
         ended(90 * YEAR_S, expected=0, by=0)
@@ -263,6 +266,7 @@ def test_past_errors_never_make_a_time_that_no_calendar_has(ended, opened):
     assert found.likely_by - found.made_at == module.LONGEST
 
 
+@pytest.mark.full
 def test_few_past_errors_decide_nothing(ended, opened):
     for _ in range(19):
         ended(12_060, expected=6_000, by=6_000)

@@ -256,6 +256,7 @@ def test_a_page_of_who_must_act_looks_at_so_many_tickets_and_leads_on(
         assert Ticket.objects.waiting_on("clock", limit=2)[0] == []
 
 
+@pytest.mark.full
 def test_the_fleet_is_looked_at_once_for_tickets_that_wait_for_the_same(project, ada, operator):
     def touched():
         ids = list(Ticket.objects.values_list("pk", flat=True))

@@ -23,6 +23,7 @@ def buffers(statement, **parameters):
     return sum(measure(statement, parameters).values())
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("believing", HOW_MANY)
 def test_no_statistics_let_the_fleet_or_all_tickets_be_read_for_each_task(project, operator, believing):
     for _ in range(10):
@@ -46,6 +47,7 @@ def test_no_statistics_let_the_fleet_or_all_tickets_be_read_for_each_task(projec
                 assert cost <= 1.3 * usual.setdefault(name, cost), (name, cost, usual[name], belief)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("believing", HOW_MANY)
 def test_tickets_that_await_approval_cost_what_is_in_their_phases(project, operator, ada, believing):
     asking = Ticket.objects.open(project, TicketSpec("x", workflow=asks_for_approvals(project)), by=operator)

@@ -69,6 +69,7 @@ def codes(verdict: Verdict) -> list[str]:
     return [reason["code"] for check in verdict.checks for reason in check["reasons"]]
 
 
+@pytest.mark.full
 def test_a_statement_that_waits_ends_and_its_check_does_not_pass(check, gated, operator):
     ticket = gated({"check": "answers"}, {"check": "waits"}, {"check": "answers"})
 
@@ -89,6 +90,7 @@ def test_a_statement_that_fails_spoils_only_its_own_check(check, gated, operator
     assert codes(verdict) == ["check_failed"]
 
 
+@pytest.mark.full
 def test_a_storage_that_does_not_answer_keeps_the_gate_closed_until_it_does(
     gated, operator, ada, settings, tmp_path
 ):

@@ -77,6 +77,7 @@ def test_an_answer_of_any_size_and_speed_ends():
     assert time.monotonic() - began < 8
 
 
+@pytest.mark.full
 def test_looking_up_the_name_and_connecting_share_one_deadline(monkeypatch):
     """A service whose name is found late, and which then takes no connection."""
     look_up, connect, given = socket.getaddrinfo, socket.create_connection, []
@@ -107,11 +108,13 @@ def test_looking_up_the_name_and_connecting_share_one_deadline(monkeypatch):
     assert max(given) <= 0.2
 
 
+@pytest.mark.full
 def test_a_service_that_never_shakes_hands_is_left_in_time():
     with socket.create_server(("127.0.0.1", 0)) as silent, service():
         assert answer(f"https://127.0.0.1:{silent.getsockname()[1]}/")[0] == "http_too_slow"
 
 
+@pytest.mark.full
 def test_what_is_no_http_is_refused():
     with socket.create_server(("127.0.0.1", 0)) as silent, service() as url:
         port = silent.getsockname()[1]

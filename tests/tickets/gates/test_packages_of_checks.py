@@ -94,6 +94,7 @@ def test_the_page_is_done_as_written(package, project, operator, ada):
     Ticket.objects.move(ticket.pk, "DONE", by=operator)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "breaks",
     [

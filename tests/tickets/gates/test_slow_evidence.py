@@ -104,6 +104,7 @@ SLOW = [  # the first for each reader, and the others in the full run
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("read", "content"), SLOW)
 def test_the_slowest_files_are_read_or_refused_long_before_their_time_is_up(read, content):
     began = time.thread_time()

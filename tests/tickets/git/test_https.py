@@ -118,6 +118,7 @@ def test_one_that_sends_drop_by_drop_is_left(server, mirror):
     assert fault(mirror, server.url("shop.git"), seconds=1) == "too_slow"
 
 
+@pytest.mark.full
 def test_one_that_never_stops_is_left(server, mirror):
     def flood(to):
         to.send_response(200)

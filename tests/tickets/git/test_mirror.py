@@ -345,6 +345,7 @@ def large_file(branch):
     return head + b"M 100644 inline noise\ndata %d\n%b\n" % (len(noise), noise)
 
 
+@pytest.mark.full
 def test_slow_repositories_do_not_take_all_threads_of_a_process(mirror, origin):
     with contextlib.ExitStack() as others:
         for _ in range(AT_ONCE):

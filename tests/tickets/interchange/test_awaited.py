@@ -150,6 +150,7 @@ def test_another_project_and_a_deleted_issue_close_nothing(project):
     assert (report["closed"], report["skipped"]["by_kind"], Awaited.objects.count()) == (0, {"blocks": 1}, 1)
 
 
+@pytest.mark.full
 def test_the_number_of_statements_does_not_grow_with_what_is_awaited(project, django_assert_max_num_queries):
     import_issues(project, *(issue(f"a{n}", ("blocks", f"b{n}"), ("parent-child", "p")) for n in range(500)))
     with django_assert_max_num_queries(60):
@@ -157,6 +158,7 @@ def test_the_number_of_statements_does_not_grow_with_what_is_awaited(project, dj
     assert (report["closed"], report["needs"]) == (1000, 1000)
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_two_files_imported_at_once_find_each_other(project):
     for turn in range(8):

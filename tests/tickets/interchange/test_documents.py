@@ -153,6 +153,7 @@ anything = st.recursive(
 )
 
 
+@pytest.mark.full
 @bounded
 @given(st.binary(max_size=200) | anything)
 def test_whatever_the_file_holds_a_refusal_is_in_words(value):

@@ -332,6 +332,7 @@ def links_of_one_molecule() -> list[dict[str, Any]]:
     return [molecule("m", *others), *grow(3000, b=[], c=[("parent-child", "m")])]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "rows",
     [

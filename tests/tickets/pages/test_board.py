@@ -134,6 +134,7 @@ def test_views_counts_and_marks_come_from_the_attention_list(project, opened, ad
     assert set(cards(board(project, view="stuck"))) == {"fails", "nobody can"}
 
 
+@pytest.mark.full
 def test_a_finished_demo_says_so_and_shows_what_has_ended(page, project, operator):
     modules = [module["module"] for module in workspace.backlog()]
     for module in modules:
@@ -301,6 +302,7 @@ def test_a_ticket_that_moves_while_the_board_is_read_is_counted_where_it_is_show
         assert (column.left, column.count) == (0, len(column.cards)) or column.folded
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("most", "within_s"), [(1000, 20), pytest.param(10_000, 2, marks=[pytest.mark.full, pytest.mark.alone])]
 )

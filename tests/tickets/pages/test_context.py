@@ -176,6 +176,7 @@ def test_the_ticket_page_leads_there(page, with_notes):
     assert "Todo decision: Keep keys" in text
 
 
+@pytest.mark.full
 def test_it_takes_as_many_statements_for_much_as_for_little(page, ticket, operator, ada):
     counts = []
     page.get(at(ticket))

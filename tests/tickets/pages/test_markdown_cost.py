@@ -39,6 +39,7 @@ def test_what_would_take_long_is_refused_before_it_is_read(monkeypatch, part):
         html_of(part * (LONGEST // len(part)))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("part", ["|c|d|e|f\n|-|-|-|-\n\n", "- - - - a\n", "  - a\n    - b\n"])
 def test_what_is_left_ends_after_so_many_steps(monkeypatch, part):
     monkeypatch.setattr(markdown, "SECONDS", 3600)

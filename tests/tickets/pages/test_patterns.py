@@ -360,6 +360,7 @@ def test_a_need_for_failure_and_a_join_of_some_are_drawn_and_told(page, ticket, 
     assert "(on failure)" in listed
 
 
+@pytest.mark.full
 def test_pages_take_as_many_statements_for_many_tasks_as_for_few(page, form, ticket, task, operator):
     addresses = [
         f"/tickets/{ticket.key}/patterns/",

@@ -139,6 +139,7 @@ def test_the_gate_leads_to_the_form_with_the_type_it_waits_for(page, project, op
     assert form.types[0] == "requirements_document"
 
 
+@pytest.mark.full
 def test_a_long_list_has_pages_and_takes_as_many_statements_as_a_short_one(page, where, ticket, operator):
     submit(ticket, "notes", b"x", by=operator, name="first")
     counts = []

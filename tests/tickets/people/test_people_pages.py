@@ -39,6 +39,7 @@ def offered(browser, task):
     return [name for name in ("take", "settle", "hand-back", "reassign") if address(task, name) in shown]
 
 
+@pytest.mark.full
 def test_what_is_offered_follows_who_holds_it(browser, task, eve, ada):
     assert offered(browser, task) == ["take", "reassign"]
     assert press(browser, task, "take").status_code in (200, 302)

@@ -73,6 +73,7 @@ def test_a_second_clock_stands_by_and_takes_over_when_the_first_is_killed():
             assert second.poll() is None
 
 
+@pytest.mark.full
 def test_a_clock_lapses_a_claim_soon_after_its_lease(task, ada):
     Task.objects.claim(by=ada)
     sql.rows(

@@ -46,6 +46,7 @@ def source(ticket, operator):
     return task
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "failing", [0, pytest.param(1, marks=pytest.mark.full), pytest.param(2, marks=pytest.mark.full)]
 )
@@ -74,6 +75,7 @@ def test_the_patterns_of_omoios_end_by_workers_with_a_failure_in_each_branch(tic
 MERGE = {"type": "merge", "id": "merged", "merge_strategy": "custom"}
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("text", "result", "error"),
     [

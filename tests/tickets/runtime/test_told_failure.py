@@ -57,6 +57,7 @@ def test_what_cannot_be_is_told_and_its_end_counts(said, fault):
     assert fault in outcome["error"]
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("named", ["anthropic:team", None])
 def test_a_job_that_met_a_limit_costs_no_attempt_and_closes_the_account(ticket, operator, named):

@@ -95,6 +95,7 @@ def test_a_profile_that_is_gone_fails_its_task_for_good(ticket, operator):
     assert "no profile soon-gone" in Task.objects.get(pk=task.pk).error
 
 
+@pytest.mark.full
 def test_a_killed_workers_tasks_come_back_by_lease_and_are_done_once(ticket, operator, shared, mark):
     two = shell_tasks(
         ticket,
@@ -344,6 +345,7 @@ def test_what_the_work_found_on_the_way_is_recorded_with_its_completion(ticket, 
     assert "hunter2" not in discovery.body
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("content", "fault"),
     [

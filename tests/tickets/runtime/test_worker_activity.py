@@ -55,6 +55,7 @@ def gets_mark(task: Task) -> str:
     return until(lambda: Task.objects.get(pk=task.pk).activity)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", WORKS)
 def test_slow_work_that_still_writes_is_not_taken(ticket, operator, shared, how):
     [task] = shell_tasks(ticket, WORKS[how], by=operator)
@@ -70,6 +71,7 @@ def test_slow_work_that_still_writes_is_not_taken(ticket, operator, shared, how)
     assert Task.objects.get(pk=task.pk).fence == 1
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", HANGS)
 def test_a_job_that_hangs_is_taken_back_and_ended(ticket, operator, shared, how):
     [task] = shell_tasks(ticket, HANGS[how], by=operator, max_attempts=1)
@@ -85,6 +87,7 @@ def test_a_job_that_hangs_is_taken_back_and_ended(ticket, operator, shared, how)
         until(lambda: "lost: the claim was lost" in worker.last_words(), why=worker.last_words)
 
 
+@pytest.mark.full
 def test_a_reusable_process_shows_it_for_the_job_that_it_carries_out(ticket, operator, shared):
     install_profile("prints", kind="python", callable="prints.on", reusable=True)
     (Path(settings.OMOI_HOME) / "profiles" / "prints.py").write_text(

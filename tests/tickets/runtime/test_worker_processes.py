@@ -37,6 +37,7 @@ def alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.full
 def test_each_is_a_worker_of_its_own_and_a_killed_one_is_replaced(ticket, operator, group):
     before = pids()
     assert set(before) == {"w-1", "w-2"}
@@ -48,6 +49,7 @@ def test_each_is_a_worker_of_its_own_and_a_killed_one_is_replaced(ticket, operat
     until(lambda: states(*tasks) == ["completed"] * 4, 60, group.last_words)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_one_signal_ends_all_and_none_outlives_the_first(group, how):
     processes = pids().values()

@@ -60,6 +60,7 @@ def test_rows_are_made_and_changed_in_as_many_statements_as_they_need(task):
     assert Task.objects.filter(title="Changed").count() == 700
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("size", [1700, pytest.param(20_000, marks=pytest.mark.full)])
 def test_a_scientific_workflow_of_any_size_comes_in(project, size):
     told, _ = brought(project, size)

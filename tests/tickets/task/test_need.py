@@ -220,6 +220,7 @@ def rows_scanned():
     return found["n"]
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_new_dependant_costs_the_same_however_many_there_are(project, ticket, operator):
     [parent] = Task.objects.add(ticket, [TaskSpec("Parent")], by=operator)

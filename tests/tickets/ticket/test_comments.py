@@ -347,6 +347,7 @@ def page(client, operator):
     return shown
 
 
+@pytest.mark.full
 def test_the_page_shows_the_latest_and_leads_to_the_earlier(many, page):
     def numbers(html):
         return [n for n in range(45) if f"Number {n:02}." in html]

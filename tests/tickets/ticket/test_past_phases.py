@@ -126,6 +126,7 @@ def test_a_task_added_while_its_ticket_leaves_is_there_before_or_not_at_all(buil
         adding.answer()
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("tries", TRIES)
 def test_no_ticket_is_done_with_a_task_open_however_they_race(project, operator, tries):
@@ -172,6 +173,7 @@ def test_a_ticket_that_is_cancelled_takes_no_task_until_it_is_reopened(building,
     assert calls.post(f"/tickets/{building.key}/tasks", {"tasks": [{"title": "More"}]}).status_code == 201
 
 
+@pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("tries", TRIES)
 def test_no_ticket_is_cancelled_with_a_task_open_however_they_race(project, operator, tries):

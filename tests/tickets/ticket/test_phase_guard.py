@@ -455,6 +455,7 @@ def test_the_guards_refuse_the_owner_too(ticket):
             refused(stand_and_act, case)
 
 
+@pytest.mark.full
 def test_without_the_guards_every_case_would_pass(ticket):
     """The mechanism removed: what refuses the cases is the three deferred triggers, the rule for reasons, and
     nothing else. Only the owner can remove it.

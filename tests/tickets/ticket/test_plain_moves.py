@@ -144,6 +144,7 @@ def outcome(act):
     return returned, hinted, left
 
 
+@pytest.mark.full
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "seed", [7, 17, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(20, 40))]

@@ -196,6 +196,7 @@ def test_of_two_who_move_at_once_into_the_last_place_one_waits(project, operator
     assert standing() == (1 if guarded else 2)
 
 
+@pytest.mark.full
 def test_64_claimers_at_once_never_put_a_fourth_ticket_into_review(project, operator):
     opened(project, reviewing(project, limit=3), 64, by=operator)
     agents = [worker(project, operator, f"agent-{n}") for n in range(64)]

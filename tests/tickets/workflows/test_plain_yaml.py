@@ -90,6 +90,7 @@ DENSE = {
 }
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "text",
     [

@@ -210,6 +210,7 @@ def test_the_command_tells_every_workflow(went, operator, capsys):
     assert "flow: 0 open, 0 blocked, 1 done, cycle time 3 hours (95 %: 3 hours)" in capsys.readouterr().out
 
 
+@pytest.mark.full
 def test_they_cost_one_statement_however_many_tickets(went, operator):
     went(("WORK", 5), ("DONE", 3))
     counts = []
