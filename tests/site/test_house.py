@@ -6,7 +6,6 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -47,23 +46,26 @@ def test_no_modules_import_each_other_in_a_cycle():
     ).prepare()  # names the cycle
 
 
-def product() -> Iterator[tuple[str, ast.Module, list[str]]]:
-    """Each file of the product's Python: its name, tree and lines. What the demo writes is not ours."""
+@pytest.fixture(scope="module")
+def product() -> list[tuple[str, list[ast.AST], list[str]]]:
+    """Each file of the product's Python: its name, nodes and lines. What the demo writes is not ours."""
+    found = []
     for room in ROOMS:
         for path in sorted((ROOT / room).rglob("*.py")):
             name = path.relative_to(ROOT).as_posix()
             if not name.startswith("tickets/demo/sample_program/"):
                 text = path.read_text()
-                yield name, ast.parse(text), text.splitlines()
+                found.append((name, list(ast.walk(ast.parse(text))), text.splitlines()))
+    return found
 
 
-def test_an_import_inside_a_function_says_why():
+def test_an_import_inside_a_function_says_why(product):
     """In a comment beside it or above it: an outside reason, such as Django's loading of apps."""
     silent = []
-    for name, tree, lines in product():
+    for name, nodes, lines in product:
         inside = {
             node
-            for function in ast.walk(tree)
+            for function in nodes
             if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
             for node in ast.walk(function)
             if isinstance(node, (ast.Import, ast.ImportFrom))
@@ -96,12 +98,12 @@ def test_no_line_is_longer_than_110_characters():
     ]
 
 
-def test_statements_of_more_than_ten_lines_have_files_of_their_own():
+def test_statements_of_more_than_ten_lines_have_files_of_their_own(product):
     long = set()
-    for name, tree, lines in product():
+    for name, nodes, lines in product:
         if "/migrations/" in name:
             continue
-        for node in ast.walk(tree):
+        for node in nodes:
             if not isinstance(node, ast.JoinedStr | ast.Constant):
                 continue
             text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
@@ -112,11 +114,11 @@ def test_statements_of_more_than_ten_lines_have_files_of_their_own():
     assert not sorted(long)
 
 
-def test_no_function_has_more_than_six_parameters():
+def test_no_function_has_more_than_six_parameters(product):
     """What belongs together is a dataclass."""
     wide = []
-    for name, tree, _ in product():
-        for node in ast.walk(tree):
+    for name, nodes, _ in product:
+        for node in nodes:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
                 if len([argument for argument in arguments if argument.arg not in ("self", "cls")]) > 6:
