@@ -141,6 +141,7 @@ TEMPLATES = [
             "builtins": [
                 "django.templatetags.l10n",
                 "django.templatetags.static",
+                "omoi_site.templatetags.navigation",
                 "omoi_site.templatetags.omoi",
                 "tickets.templatetags.tickets",
                 "tickets.templatetags.addresses",
@@ -193,7 +194,7 @@ AUTH_PASSWORD_VALIDATORS = [
     }.items()
 ]
 LOGIN_URL = "/login/"
-LOGIN_REDIRECT_URL = "/board/"
+LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/login/"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 # The server knows from the proxies in FORWARDED_ALLOW_IPS whether a request came by https. A header that any

@@ -164,7 +164,7 @@ if (letters) {
   letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
 }
 
-const GO_TO = { b: "/board/", n: "/attention/", w: "/workflows/" };
+const GO_TO = { o: "/", b: "/board/", n: "/attention/", w: "/workflows/" };
 let goAt = 0;
 
 function typing(element) {

@@ -154,9 +154,11 @@ class Part {
   }
 }
 
-// The number beside the attention list's entry in the navigation.
+// The number beside the attention list's entry in the navigation, and in the page's title.
 function showAttention(count) {
-  if (count !== null) all("[data-attention]").forEach((mark) => { mark.textContent = count; });
+  if (count === null) return;
+  all("[data-attention]").forEach((mark) => { mark.textContent = count; });
+  document.title = (count && `(${count}) `) + document.title.replace(/^\(\d+\+?\) /, "");
 }
 
 // A little longer with each failure, and never the same for all browsers.

@@ -299,6 +299,13 @@ def look_at_board(world: World) -> None:
         assert browser.get("/board/", {"project": "OMO", **query}).status_code == 200
 
 
+def look_at_the_overview(world: World) -> None:
+    browser = Client()
+    browser.force_login(get_user_model().objects.create_superuser("looks"))
+    for query in ({}, {"project": "OMO", "range": "30d", "data": "stuck"}):
+        assert browser.get("/", query).status_code == 200
+
+
 def look_at_attention(world: World) -> None:
     """The list, its number beside every page, and the tickets that await approval."""
     list(Ticket.objects.awaiting_approval())
@@ -404,6 +411,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "look at pages": look_at_pages,
     "look at a gate": look_at_a_gate,
     "look at the board": look_at_board,
+    "look at the overview": look_at_the_overview,
     "look at what needs attention": look_at_attention,
     "follow live": follow_live,
 }

@@ -14,6 +14,7 @@ from tickets.models.coordination.pattern_run import PatternRequest, PatternRun
 from tickets.models.discovery.discovery import AlreadyDecided, Discovery
 from tickets.models.discovery.new_discovery import NewDiscovery
 from tickets.models.estimate.stored_estimate import StoredEstimate
+from tickets.models.figures.hourly import FiguresPlace, HourlyFigures
 from tickets.models.freeze.freeze import Freeze, Frozen
 from tickets.models.gate.approval import Approval
 from tickets.models.gate.artifact import Artifact
@@ -67,9 +68,11 @@ __all__ = [
     "DependantsUndecided",
     "Discovery",
     "Edge",
+    "FiguresPlace",
     "Freeze",
     "Frozen",
     "GateClosed",
+    "HourlyFigures",
     "ImportResult",
     "Item",
     "Lane",

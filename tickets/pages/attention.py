@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from agents.models import Event, Project
+from agents.models import Event
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
 from tickets.models.attention import attention_list
@@ -20,7 +20,7 @@ from tickets.models.attention.attention_list import Item, Place, Query
 from tickets.models.attention.registry import registered
 from tickets.pages import actions
 from tickets.pages.actions.action import Action
-from tickets.pages.topics import of_projects
+from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import is_part, page
 from tickets.templatetags.addresses import (
     action_address,
@@ -46,6 +46,7 @@ class Row:
 
     item: Item
     person: Any
+    back: str = "attention"  # the page to which an act leads back
 
     @property
     def id(self) -> str:
@@ -117,7 +118,7 @@ class Row:
                 act = task_action_address(item.ticket, item.task, item.act.page)
             else:
                 act = action_address(item.ticket, item.act.page)
-            return f"{act}?moves={item.moves}&back=attention"
+            return f"{act}?moves={item.moves}&back={self.back}"
         body = item.act.body or {}
         if self.person.is_staff and item.act.path.endswith("/agents"):
             filled = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}
@@ -131,17 +132,13 @@ def agent_in_admin(name: str) -> str:
     return f"{reverse('admin:agents_agent_changelist')}?{urlencode({'q': name})}"
 
 
-class AttentionPage:
+class AttentionPage(OfProjects):
     """What the address asks for. Unknown values are ignored, except an unknown project."""
 
     def __init__(self, request: HttpRequest) -> None:
-        self.request, self.by = request, request.user
+        super().__init__(request)
         asked = request.GET
-        self.projects = list(Project.objects.seen_by(self.by).order_by("key"))
         self.kinds = registered().values()
-        self.project = asked.get("project", "")
-        if self.project and self.project not in {project.key for project in self.projects}:
-            raise Http404(f"You are not a member of a project {self.project}.")
         self.kind = asked.get("kind", "") if asked.get("kind") in registered() else ""
         self.view = "all" if asked.get("view") == "all" else ""
 
@@ -185,15 +182,8 @@ class AttentionPage:
         return [("", "For you", shown_count(self.mine)), ("all", "For everybody", shown_count(self.all))]
 
     @property
-    def topics(self) -> str:
-        """What it follows live: the projects it shows."""
-        return " ".join(of_projects(each for each in self.projects if self.project in ("", each.key)))
-
-    @property
     def address(self) -> str:
-        """For sharing: without empty or unknown parameters."""
-        values = {name: value for name in PARAMETERS if (value := self.request.GET.get(name))}
-        return f"{self.request.path}?{urlencode(values)}" if values else self.request.path
+        return self.sharable(PARAMETERS)
 
 
 def place_in(text: str) -> Place | None:

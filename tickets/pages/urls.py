@@ -1,11 +1,11 @@
 from django.urls import path
-from django.views.generic import RedirectView
 
 from tickets.pages import (
     artifact_views,
     attention,
     context_views,
     new_work,
+    overview,
     repositories,
     statistics,
     version_views,
@@ -15,7 +15,7 @@ from tickets.pages import (
 from tickets.pages.patterns import views as pattern_views
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="board", query_string=True)),
+    path("", overview.overview, name="overview"),
     path("board/", views.board, name="board"),
     path("attention/", attention.attention, name="attention"),
     path("workflows/", workflow_views.workflows, name="workflows"),

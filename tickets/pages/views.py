@@ -44,6 +44,7 @@ BOARD_PARAMETERS = [
     "fold",
     "show",
 ]  # the parameters of a board's address
+LEADS_BACK_TO = ("attention", "overview")  # pages beside that of the ticket, from which an action is reached
 LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project whose board was opened last
 
 
@@ -211,7 +212,8 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     a page.
     """
     refused = None
-    from_attention = (request.POST or request.GET).get("back") == "attention"
+    back = (request.POST or request.GET).get("back", "")
+    back = back if back in LEADS_BACK_TO else ""
     action = kind(subject, request.user)
     if request.method == "POST" and not action.previews(request.POST):
         try:
@@ -222,8 +224,8 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
         else:
             if is_part(request):
                 return HttpResponse(result, content_type="text/plain; charset=utf-8")
-            back = reverse("attention") if from_attention else reverse("ticket", args=[ticket.key])
-            return arrive(request, result, back)
+            address = reverse(back) if back else reverse("ticket", args=[ticket.key])
+            return arrive(request, result, address)
         ticket = get_ticket(request, ticket.key)
         subject = type(subject).objects.select_related("project").get(pk=subject.pk)
     elif request.method != "POST":
@@ -234,8 +236,8 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     context = {
         "dialog": Dialog(kind(subject, request.user), ticket, request.POST, refused),
         "ticket": ticket,
-        "section": "attention" if from_attention else "board",
-        "from_attention": from_attention,
+        "section": back or "board",
+        "back": back,
     }
     template = "tickets/actions/_action.html" if is_part(request) else "tickets/actions/action.html"
     return render(request, template, context, status=refused.status if refused else 200)

@@ -14,7 +14,7 @@ from agents.models.account import forget_sessions
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models import Blob, LatestGrant, Repository, Task
+from tickets.models import Blob, HourlyFigures, LatestGrant, Repository, Task
 from tickets.models.claim.lease import BATCH, LOOKS
 from tickets.models.claim.profile_pools import follow_profiles
 from tickets.models.claim.quota import follow_pools
@@ -22,6 +22,7 @@ from tickets.models.coordination.others import BATCH as OTHERS
 from tickets.models.coordination.timeouts import BATCH as SYNCS
 from tickets.models.explain.sql_fragments import CLOCK_RUNS
 from tickets.models.explain.stored_waits import EVERY_S
+from tickets.models.figures.hourly import BATCH as EVENTS
 from tickets.models.freeze.frozen import frozen
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
@@ -104,6 +105,9 @@ SWEEPS = [
     ),
     Sweep("store_waits", EVERY_S, Follow(), batch=1),
     Sweep("recheck_waits", EVERY_S, Recheck(), batch=1),
+    Sweep("count_events", 5, lambda: HourlyFigures.objects.count_events(), batch=EVENTS),
+    Sweep("sample_queue", 60, lambda: HourlyFigures.objects.sample_queue(), batch=None),
+    Sweep("forget_figures", 3_600, lambda: HourlyFigures.objects.forget(1_000), batch=1_000),
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
     Sweep("remove_files", 600, lambda: Blob.objects.remove_unnamed(1_000), batch=1_000),

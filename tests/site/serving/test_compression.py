@@ -34,7 +34,7 @@ def page(client, operator, project):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("address", ["/board/", "/tickets/OMO-1/", "/admin/"])
+@pytest.mark.parametrize("address", ["/", "/board/", "/tickets/OMO-1/", "/admin/"])
 def test_a_first_visit_weighs_at_most_60_kb_and_a_later_page_12(page, address):
     text = gzip.decompress(page.get(address, **TAKES).content).decode()
     files = {found.split("#")[0] for found in re.findall(r'(?:src|href)="(/static/[^"]+)"', text)}

@@ -21,10 +21,6 @@ def text(answer):
     return squeeze(answer.content.decode())
 
 
-def test_the_root_leads_to_the_board(page):
-    assert page.get("/", follow=True).redirect_chain == [("/board/", 302)]
-
-
 @pytest.mark.full
 def test_a_stranger_is_sent_to_sign_in_and_comes_back(client, operator, project):
     operator.set_password("a long enough one")

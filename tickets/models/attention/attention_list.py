@@ -142,6 +142,15 @@ def tickets_of(project: str) -> Tickets:
     return Tickets(frozenset(ids), frozenset(stuck))
 
 
+def stuck(query: Query, *, by: Actor) -> frozenset[int]:
+    """The tickets that `by` sees and nobody but a person can move; of each kind the first MOST_COUNTED items
+    are looked at.
+    """
+    params = {**_reader(query, by), "most": MOST_COUNTED}
+    [(_, found)] = sql.tuples(tickets_statement(_asked(query)), params)
+    return frozenset(found)
+
+
 # -- the statements: one for each choice of kinds
 
 

@@ -31,7 +31,7 @@ def patterns(request: HttpRequest) -> HttpResponse:
 
 @page
 def pattern(request: HttpRequest, name: str) -> HttpResponse:
-    context = {"listed": listed(name), "section": "workflows"}
+    context = {"listed": listed(name), "section": "patterns"}
     return render(request, "tickets/patterns/pattern.html", context)
 
 
@@ -123,7 +123,7 @@ def form_of(ticket: Ticket, listed: library.Listed | None, typed: QueryDict | No
 
 
 def shelves() -> dict[str, Any]:
-    return {"shipped": library.shipped(), "parts": library.parts(), "section": "workflows"}
+    return {"shipped": library.shipped(), "parts": library.parts(), "section": "patterns"}
 
 
 def listed(name: str) -> library.Listed:

@@ -1,0 +1,81 @@
+"""The entries of the navigation: the bar at the left, and on small screens the one at the bottom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django import template
+from django.urls import NoReverseMatch, reverse
+
+register = template.Library()
+AT_THE_BOTTOM = 4  # entries of the bar of small screens; the others are in the menu beside them
+
+
+@dataclass(frozen=True)
+class Entry:
+    """section: what a page passes as `section` to be marked. counts: the number at the right. managing: it
+    stands below the others. staff: only for those who may open the admin.
+    """
+
+    title: str
+    url_name: str
+    icon: str
+    section: str
+    counts: str = ""
+    managing: bool = False
+    staff: bool = False
+
+
+# In this order. An entry whose address does not exist is left out.
+ENTRIES = (
+    Entry("Overview", "overview", "layout-dashboard", "overview"),
+    Entry("Attention", "attention", "inbox", "attention", counts="attention"),
+    Entry("Board", "board", "kanban", "board"),
+    Entry("Agents", "agents:list", "bot", "agents"),
+    Entry("Workflows", "workflows", "workflow", "workflows"),
+    Entry("Patterns", "patterns", "git-branch", "patterns"),
+    Entry("Repositories", "repositories", "folder-open", "repositories"),
+    Entry("Admin", "admin:index", "settings", "admin", managing=True, staff=True),
+)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry on a page of somebody."""
+
+    entry: Entry
+    address: str
+    current: bool
+    begins_group: bool
+
+
+@register.simple_tag(takes_context=True)
+def navigation(context: dict[str, Any]) -> list[Link]:
+    """The entries for who looks at the page."""
+    person = getattr(context.get("request"), "user", None)
+    links: list[Link] = []
+    for entry in ENTRIES:
+        address = address_of(entry.url_name)
+        if not address or (entry.staff and not (person and person.is_staff)):
+            continue
+        begins = entry.managing and not any(link.entry.managing for link in links)
+        links.append(Link(entry, address, context.get("section") == entry.section, begins))
+    return links
+
+
+@register.filter
+def at_the_bottom(links: list[Link]) -> list[Link]:
+    return links[:AT_THE_BOTTOM]
+
+
+@register.filter
+def in_the_menu(links: list[Link]) -> list[Link]:
+    return links[AT_THE_BOTTOM:]
+
+
+def address_of(url_name: str) -> str:
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,130 @@
+"""The overview: what it shows to whom, its addresses, and what it costs."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents.models import Member, Project, ProjectSpec
+from tests.factories import fail
+from tests.support import large_world
+from tests.support.costs import costs
+from tests.support.html import squeeze
+from tickets.models import HourlyFigures, Task, TaskSpec
+from tickets.pages.chart import chart, round_top, small
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MOST_STATEMENTS = 15
+
+
+@pytest.fixture
+def page(client, operator):
+    client.force_login(operator)
+    client.get("/board/")  # the session notes that it is in use
+    return client
+
+
+def text(answer):
+    assert answer.status_code == 200
+    return squeeze(answer.content.decode())
+
+
+@pytest.fixture
+def busy(project, ticket, ada, operator):
+    """One task failed, one is at work."""
+    Task.objects.add(ticket, [TaskSpec("Break it"), TaskSpec("Build it")], by=operator)
+    first, second = Task.objects.claim(by=ada, limit=2)
+    fail(first, by=ada, kind="permanent")
+    Task.objects.report_progress(second.task, second.fence, {"message": "half\u202eway"}, by=ada)
+    HourlyFigures.objects.count_events()
+    HourlyFigures.objects.sample_queue()
+    return second
+
+
+def test_it_shows_what_needs_me_then_who_is_at_work_then_figures(page, busy):
+    shown = text(page.get("/"))
+
+    assert "<title>(1) Overview · Omoi</title>" in shown
+    places = [
+        shown.index(found) for found in ('id="item-task_failed', f'id="work-{busy.task}"', "tile-queue")
+    ]
+    assert places == sorted(places)
+    assert "half" in shown
+    assert "\u202e" not in shown
+    assert shown.count("<h1>") == 1
+    assert shown.count('aria-current="page"') == 3  # in both bars, and the range
+    live = page.get("/", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert text(live).lstrip().startswith('<div id="overview-part" data-live="project:OMO"')
+
+
+def test_a_member_sees_only_their_projects(client, busy, project, operator, django_user_model):
+    other = Project.objects.create_project(ProjectSpec("ZED", workflow="simple"), by=operator)
+    viewer = django_user_model.objects.create_user("vera")
+    Member.objects.set(other, viewer, "viewer", by=operator)
+    client.force_login(viewer)
+
+    shown = text(client.get("/"))
+
+    assert "OMO-" not in shown
+    assert "Nobody is at work" in shown
+    assert "Nothing needs you" in shown
+    assert client.get("/?project=OMO").status_code == 404
+    Member.objects.set(project, viewer, "viewer", by=operator)
+    assert f'id="work-{busy.task}"' in text(client.get("/"))
+    assert "OMO-" not in text(client.get("/?project=ZED"))
+
+
+def test_who_is_in_no_project_learns_it(client, project, django_user_model):
+    client.force_login(django_user_model.objects.create_user("vera"))
+    assert "You are not a member of any project" in text(client.get("/"))
+
+
+@pytest.mark.parametrize("query", ["project=OMO&q=pay", "view=stuck", "open=DONE", "priority="])
+def test_a_link_to_the_board_that_stood_here_leads_to_it(page, project, query):
+    assert page.get(f"/?{query}")["Location"] == f"/board/?{query}"
+
+
+@pytest.mark.parametrize(
+    "query", ["range=1y&data=x", "range=7d&data=claiming", "range=30d&data=stuck", "x=y"]
+)
+def test_what_the_address_asks_for_is_shown_and_nonsense_is_not(page, busy, query):
+    shown = text(page.get(f"/?{query}"))
+    assert ('id="data"' in shown) == ("data=claiming" in query or "data=stuck" in query)
+
+
+@pytest.mark.parametrize("project", ["NONE", "%00", "omo", "x" * 3000])
+def test_a_project_of_others_is_not_found(page, project):
+    assert page.get(f"/?project={project}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(large_world.Size(tickets=200, tasks=2_000, agents=20, lanes=5), id="small"),
+        pytest.param(large_world.Size(tickets=10_000, tasks=100_000), id="large", marks=pytest.mark.full),
+    ],
+)
+def test_it_costs_the_same_however_much_there_is(page, ticket, task, ada, size):
+    large_world.make(ticket, task, ada, size)
+    HourlyFigures.objects.sample_queue()
+    for query in ("", "?range=30d&project=OMO&data=queue"):
+        with CaptureQueriesContext(connection) as asked:
+            text(page.get(f"/{query}"))
+        assert len(asked) <= MOST_STATEMENTS, [each["sql"][:200] for each in asked]
+    with costs() as found:
+        text(page.get("/"))
+    figures = [cost for cost in found if "tickets_hourlyfigures" in cost.text]
+    assert len(figures) == 1
+    assert figures[0].buffers <= 1_200
+    if size.tasks > 10_000:  # a small table is read as a whole
+        assert not [cost for cost in found if "tickets_task" in cost.scanned]
+
+
+def test_a_line_breaks_where_nothing_is_known():
+    line = small([1, None, 2, 3])
+    assert line.path.count("M") == line.area.count("Z") == 2
+    assert small([None, None]).end is None
+    assert [round_top(most) for most in (0.5, 2, 3, 47, 100, 101)] == [2, 2, 4, 60, 100, 200]
+    with pytest.raises(ValueError, match="at most 2"):
+        chart([[1], [1], [1]], ["a"])

@@ -1,0 +1,49 @@
+-- What is claimed in these projects, those first that need a look: the lease has ended, no progress, then the
+-- longest without progress. Of each project the first `most` are looked at, and so many of all together.
+WITH held AS MATERIALIZED (
+  SELECT t.*
+  FROM unnest(%(projects)s::bigint[]) p(id)
+  CROSS JOIN LATERAL (
+    SELECT
+      t.id,
+      t.ticket_key,
+      t.title,
+      t.holder_id,
+      t.claimed_at,
+      t.lease_s,
+      t.lease_expires_at,
+      t.active_at,
+      t.stalled_at,
+      t.progress,
+      {lease_over} AS lease_over
+    FROM tickets_task t
+    WHERE t.project_id = p.id
+      AND t.state = 'claimed'
+    ORDER BY t.id
+    LIMIT %(most)s::bigint
+  ) t
+  LIMIT %(most)s::bigint
+)
+SELECT
+  count(*) OVER () AS number,
+  t.id,
+  t.ticket_key AS ticket,
+  t.title,
+  a.name AS holder,
+  a.kind = 'person' AS by_hand,
+  t.claimed_at,
+  -- a person's claim has no lease
+  t.lease_expires_at - t.lease_s * interval '1 s' AS renewed_at,
+  t.lease_expires_at,
+  t.lease_over,
+  t.active_at,
+  t.stalled_at,
+  t.progress
+FROM held t
+JOIN agents_agent a ON a.id = t.holder_id
+ORDER BY
+  t.lease_over DESC,
+  t.stalled_at IS NULL,
+  t.active_at,
+  t.id
+LIMIT %(shown)s::bigint

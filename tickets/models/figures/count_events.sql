@@ -1,0 +1,137 @@
+-- Adds the next events of the journal to the figures of their hours: of their project, and of all together
+-- (project 0). It goes on from `place` up to the oldest transaction that is still open, so that none is
+-- skipped or counted twice.
+WITH place AS MATERIALIZED (
+  SELECT
+    p.xid,
+    p.event
+  FROM tickets_figuresplace p
+  WHERE p.id = 1
+  FOR UPDATE
+),
+
+news AS MATERIALIZED (
+  SELECT e.*
+  FROM place
+  CROSS JOIN LATERAL (
+    SELECT
+      e.xid,
+      e.id,
+      e.at,
+      date_trunc('hour', e.at, 'UTC') AS hour,
+      e.project_id,
+      e.kind,
+      e.subject,
+      e.data
+    FROM agents_event e
+    WHERE (e.xid, e.id) > (place.xid, place.event)
+      AND (e.xid, e.id) < (pg_snapshot_xmin(pg_current_snapshot()), 0)
+    ORDER BY
+      e.xid,
+      e.id
+    LIMIT %(most)s::bigint
+  ) e
+),
+
+kept AS MATERIALIZED (
+  SELECT
+    each.project,
+    n.*
+  FROM news n
+  CROSS JOIN LATERAL (VALUES (0::bigint), (n.project_id)) each(project)
+  WHERE n.project_id IS NOT NULL
+    AND n.kind IN ('task.completed', 'task.failed', 'task.lapsed', 'gate.judged', 'task.claimed')
+    AND n.hour > clock_timestamp() - {kept}
+),
+
+-- How long each task was ready when it was granted for the first time, in the buckets of `wait.py`. It waits
+-- for nobody before its ticket is in its phase. A task that was tried again since does not count.
+waited AS MATERIALIZED (
+  SELECT
+    n.project,
+    n.hour,
+    {bucket} AS bucket,
+    count(*)::int AS number
+  FROM kept n
+  CROSS JOIN LATERAL (
+    SELECT extract(
+      epoch FROM n.at - greatest(t.ready_at, CASE WHEN k.phase_since <= n.at THEN k.phase_since END)
+    )::float8 AS seconds
+    FROM tickets_task t
+    JOIN tickets_ticket k ON k.id = t.ticket_id
+    WHERE t.id = CASE WHEN n.kind = 'task.claimed' THEN substr(n.subject, 6)::bigint END
+      AND t.ready_at IS NOT NULL
+    OFFSET 0
+  ) w
+  WHERE n.kind = 'task.claimed'
+    AND n.data ->> 'fence' = '1'
+  GROUP BY
+    n.project,
+    n.hour,
+    bucket
+),
+
+counted AS (
+  SELECT
+    n.project,
+    n.hour,
+    count(*) FILTER (WHERE n.kind = 'task.completed')::int AS completed,
+    count(*) FILTER (WHERE n.kind = 'task.failed')::int AS failed,
+    count(*) FILTER (WHERE n.kind = 'task.lapsed')::int AS lapsed,
+    count(*) FILTER (WHERE n.kind = 'gate.judged')::int AS judged,
+    count(*) FILTER (WHERE n.kind = 'gate.judged' AND n.data ->> 'passed' = 'false')::int AS refused
+  FROM kept n
+  GROUP BY
+    n.project,
+    n.hour
+),
+
+added AS (
+  INSERT INTO tickets_hourlyfigures AS h (
+    project_id, hour, completed, failed, lapsed, judged, refused, waits
+  )
+  SELECT
+    c.*,
+    ARRAY(
+      SELECT coalesce(w.number, 0)
+      FROM generate_series(0, {buckets} - 1) b(bucket)
+      LEFT JOIN waited w ON (w.project, w.hour, w.bucket) = (c.project, c.hour, b.bucket)
+      ORDER BY b.bucket
+    )
+  FROM counted c
+  ORDER BY
+    c.project,
+    c.hour
+  ON CONFLICT (project_id, hour) DO UPDATE SET
+    completed = h.completed + excluded.completed,
+    failed = h.failed + excluded.failed,
+    lapsed = h.lapsed + excluded.lapsed,
+    judged = h.judged + excluded.judged,
+    refused = h.refused + excluded.refused,
+    waits = ARRAY(
+      SELECT coalesce(before, 0) + added
+      FROM unnest(h.waits, excluded.waits) WITH ORDINALITY each(before, added, place)
+      ORDER BY place
+    )
+),
+
+moved AS (
+  UPDATE tickets_figuresplace p
+  SET
+    xid = last.xid,
+    event = last.id
+  FROM (
+    SELECT
+      n.xid,
+      n.id
+    FROM news n
+    ORDER BY
+      n.xid DESC,
+      n.id DESC
+    LIMIT 1
+  ) last
+  WHERE p.id = 1
+)
+
+SELECT count(*)::int AS number
+FROM news

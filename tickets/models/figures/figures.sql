@@ -1,0 +1,81 @@
+-- The figures of these projects by steps, 0 for the newest one; steps from `steps` on are the time before.
+-- Hours of one project at most `hours` back are one range of the index.
+WITH hours AS MATERIALIZED (
+  SELECT
+    floor(extract(epoch FROM %(upto)s::timestamptz - interval '1 h' - h.hour) / %(step_s)s::int)::int AS step,
+    h.*
+  FROM unnest(%(counted)s::bigint[]) p(id)
+  JOIN tickets_hourlyfigures h ON h.project_id = p.id
+    AND h.hour >= %(upto)s::timestamptz - 2 * %(steps)s::int * %(step_s)s::int * interval '1 s'
+    AND h.hour < %(upto)s::timestamptz
+),
+
+waits AS (
+  SELECT
+    step,
+    array_agg(number ORDER BY bucket) AS waits
+  FROM (
+    SELECT
+      h.step,
+      w.bucket,
+      sum(w.number)::int AS number
+    FROM hours h
+    CROSS JOIN LATERAL unnest(h.waits) WITH ORDINALITY w(number, bucket)
+    WHERE h.step < %(steps)s::int
+    GROUP BY
+      h.step,
+      w.bucket
+  ) w
+  GROUP BY step
+)
+
+-- What was ready and claimed is the mean of those hours that were looked at. `ready_now`: the tasks that are
+-- ready at this moment, counted up to `most`; `noted`: how many were when it was looked at last.
+SELECT
+  s.step,
+  coalesce(sum(h.completed), 0)::int AS completed,
+  coalesce(sum(h.failed), 0)::int AS failed,
+  coalesce(sum(h.lapsed), 0)::int AS lapsed,
+  coalesce(sum(h.judged), 0)::int AS judged,
+  coalesce(sum(h.refused), 0)::int AS refused,
+  sum(h.ready)::float8 / nullif(count(DISTINCT h.hour) FILTER (WHERE h.ready IS NOT NULL), 0) AS ready,
+  sum(h.claimed)::float8 / nullif(count(DISTINCT h.hour) FILTER (WHERE h.ready IS NOT NULL), 0) AS claimed,
+  coalesce(w.waits, '{}') AS waits,
+  (
+    SELECT count(*)::int
+    FROM (
+      SELECT
+      FROM tickets_lane l
+      CROSS JOIN LATERAL (
+        SELECT
+        FROM tickets_task t
+        WHERE t.lane_id = l.id
+          AND {ready}
+        ORDER BY
+          t.rank,
+          t.id
+        LIMIT %(most)s::bigint
+      ) t
+      WHERE l.project_id = ANY (%(projects)s::bigint[])
+      LIMIT %(most)s::bigint
+    ) r
+  ) AS ready_now,
+  (
+    SELECT coalesce(sum(h.ready), 0)::int
+    FROM unnest(%(counted)s::bigint[]) p(id)
+    CROSS JOIN LATERAL (
+      SELECT h.ready
+      FROM tickets_hourlyfigures h
+      WHERE h.project_id = p.id
+        AND h.ready IS NOT NULL
+      ORDER BY h.hour DESC
+      LIMIT 1
+    ) h
+  ) AS noted
+FROM generate_series(0, 2 * %(steps)s::int - 1) s(step)
+LEFT JOIN hours h ON h.step = s.step
+LEFT JOIN waits w ON w.step = s.step
+GROUP BY
+  s.step,
+  w.waits
+ORDER BY s.step
