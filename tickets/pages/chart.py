@@ -1,4 +1,7 @@
-"""Lines of figures as SVG: the paths of a small one without axes, and of a chart of at most two lines."""
+"""Lines of figures as SVG: the paths of a small one without axes, and of a chart of at most two lines.
+
+A chart is stretched to the width that there is; so its words stand beside the drawing.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,8 @@ from dataclasses import dataclass
 
 Values = Sequence[float | None]  # from the oldest on; None: not known
 SMALL = (72, 26)  # width, height
-LARGE = (680, 200)
-LEFT, RIGHT, TOP, BOTTOM = 40, 8, 10, 24  # around the lines of a chart
+LARGE = (1000, 200)
+MARGIN = 6  # around the lines of a chart, so that they are drawn whole
 MOST_LINES = 2
 TICKS = 4
 
@@ -25,20 +28,13 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Tick:
-    at: float
-    text: str
-    anchor: str = "middle"
-
-
-@dataclass(frozen=True)
 class Chart:
     width: int
     height: int
-    left: int
     lines: Sequence[Line]
-    rows: Sequence[Tick]  # of values
-    columns: Sequence[Tick]  # of times
+    values: Sequence[str]  # from the top to the bottom, evenly
+    times: Sequence[str]  # from the left to the right, evenly
+    grid: Sequence[float]  # the height of each of the values
 
 
 def small(values: Values) -> Line:
@@ -52,15 +48,15 @@ def chart(lines: Sequence[Values], times: Sequence[str]) -> Chart:
     if len(lines) > MOST_LINES:
         raise ValueError(f"a chart has at most {MOST_LINES} lines")
     width, height = LARGE
-    inner, high = width - LEFT - RIGHT, height - TOP - BOTTOM
-    top = round_top(top_of(lines))
+    inner, high = width - 2 * MARGIN, height - 2 * MARGIN
+    top, last = round_top(top_of(lines)), len(times) - 1
     return Chart(
         width,
         height,
-        LEFT,
-        [_line(values, LEFT, TOP, inner, high, top) for values in lines],
-        [Tick(_round(TOP + high * (1 - n / 2)), f"{top * n / 2:g}") for n in range(3)],
-        list(_columns(times, inner)),
+        [_line(values, MARGIN, MARGIN, inner, high, top) for values in lines],
+        [f"{top * n / 2:g}" for n in (2, 1, 0)],
+        [times[round(last * n / TICKS)] for n in range(TICKS + 1)],
+        [_round(MARGIN + high * n / 2) for n in range(3)],
     )
 
 
@@ -101,14 +97,6 @@ def _runs(places: Sequence[tuple[float, float] | None]) -> Iterator[list[tuple[f
         elif run:
             yield run
             run = []
-
-
-def _columns(times: Sequence[str], width: float) -> Iterator[Tick]:
-    last = len(times) - 1
-    for n in range(TICKS + 1):
-        at = round(last * n / TICKS)
-        anchor = "start" if n == 0 else "end" if n == TICKS else "middle"
-        yield Tick(_round(LEFT + width * at / max(1, last)), times[at], anchor)
 
 
 def _round(number: float) -> float:

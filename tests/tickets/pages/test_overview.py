@@ -55,7 +55,7 @@ def test_it_shows_what_needs_me_then_who_is_at_work_then_figures(page, busy):
     assert shown.count("<h1>") == 1
     assert shown.count('aria-current="page"') == 3  # in both bars, and the range
     live = page.get("/", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
-    assert text(live).lstrip().startswith('<div id="overview-part" data-live="project:OMO"')
+    assert text(live).lstrip().startswith('<div class="overview" id="overview-part" data-live="project:OMO"')
 
 
 def test_a_member_sees_only_their_projects(client, busy, project, operator, django_user_model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
@@ -65,6 +65,9 @@ class Step:
         return self.refused / self.judged if self.judged else None
 
 
+COUNTED = [each.name for each in fields(Step) if each.name != "at"]
+
+
 @dataclass
 class Figures:
     """`steps` from the oldest on; `before`: the sums of the time before, which is as long."""
@@ -95,8 +98,10 @@ def figures(projects: Sequence[int], over: Range, *, of_all: bool = False) -> Fi
             "most": MOST_READY,
         },
     )
-    ready, noted = [(row.pop("ready_now"), row.pop("noted")) for row in rows][0]
-    steps = [Step(at=upto - (row.pop("step") + 1) * step, **row) for row in rows]
+    ready, noted = rows[0]["ready_now"], rows[0]["noted"]
+    steps = [
+        Step(at=upto - (row["step"] + 1) * step, **{name: row[name] for name in COUNTED}) for row in rows
+    ]
     return Figures(
         over,
         steps=steps[over.steps - 1 :: -1],
