@@ -1,4 +1,4 @@
-"""CPU of a ticket page with 500 tasks and of a board of 10,000 tickets, beside an empty page: the signed-in
+"""CPU of a ticket page with 500 tasks, of a board of 10,000 tickets and of their overview, beside an empty page: the signed-in
 frame without content. Every request of the first screen counts, and PostgreSQL's part too.
 
 python3 manage.py bench pages [--json] [--rounds 5] [--quick]
@@ -36,6 +36,7 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
         addresses = {
             f"ticket page, {tasks:,} tasks": f"/tickets/{scene.graph}/",
             f"board, {tickets:,} tickets": board,
+            f"overview, {tickets:,} tickets": "/",
         }
         measures = []
         for name, address in addresses.items():
@@ -87,7 +88,7 @@ def cost(browser: Browser, address: str, status: int, loads: int, pids: list[int
 
 
 def steps(options: argparse.Namespace) -> int:
-    return 4 * int(options.rounds)
+    return 6 * int(options.rounds)
 
 
 if __name__ == "__main__":

@@ -23,9 +23,23 @@ WITH held AS MATERIALIZED (
     LIMIT %(most)s::bigint
   ) t
   LIMIT %(most)s::bigint
+),
+
+first AS MATERIALIZED (
+  SELECT
+    count(*) OVER () AS number,
+    held.*
+  FROM held
+  ORDER BY
+    lease_over DESC,
+    stalled_at IS NULL,
+    active_at,
+    id
+  LIMIT %(shown)s::bigint
 )
+
 SELECT
-  count(*) OVER () AS number,
+  t.number,
   t.id,
   t.ticket_key AS ticket,
   t.title,
@@ -39,11 +53,18 @@ SELECT
   t.active_at,
   t.stalled_at,
   t.progress
-FROM held t
-JOIN agents_agent a ON a.id = t.holder_id
+FROM first t
+-- by its key; as a plain join, all agents were read
+CROSS JOIN LATERAL (
+  SELECT
+    a.name,
+    a.kind
+  FROM agents_agent a
+  WHERE a.id = t.holder_id
+  OFFSET 0
+) a
 ORDER BY
   t.lease_over DESC,
   t.stalled_at IS NULL,
   t.active_at,
   t.id
-LIMIT %(shown)s::bigint
