@@ -14,7 +14,7 @@ AT_THE_BOTTOM = 4  # entries of the bar of small screens; the others are in the 
 
 @dataclass(frozen=True)
 class Entry:
-    """section: what a page passes as `section` to be marked. counts: the number at the right. managing: it
+    """section: what a page passes as `section` to be marked. counts: the name of the number at the right. managing: it
     stands below the others. staff: only for those who may open the admin.
     """
 
@@ -31,8 +31,8 @@ class Entry:
 ENTRIES = (
     Entry("Overview", "overview", "layout-dashboard", "overview"),
     Entry("Attention", "attention", "inbox", "attention", counts="attention"),
-    Entry("Board", "board", "kanban", "board"),
-    Entry("Agents", "agents:list", "bot", "agents"),
+    Entry("Board", "board", "kanban", "board", counts="board"),
+    Entry("Agents", "agents:list", "bot", "agents", counts="agents"),
     Entry("Workflows", "workflows", "workflow", "workflows"),
     Entry("Patterns", "patterns", "git-branch", "patterns"),
     Entry("Repositories", "repositories", "folder-open", "repositories"),
@@ -46,13 +46,14 @@ class Link:
 
     entry: Entry
     address: str
+    count: str
     current: bool
     begins_group: bool
 
 
 @register.simple_tag(takes_context=True)
-def navigation(context: dict[str, Any]) -> list[Link]:
-    """The entries for who looks at the page."""
+def navigation(context: dict[str, Any], counts: dict[str, str]) -> list[Link]:
+    """The entries for who looks at the page, each with its number."""
     person = getattr(context.get("request"), "user", None)
     links: list[Link] = []
     for entry in ENTRIES:
@@ -60,7 +61,8 @@ def navigation(context: dict[str, Any]) -> list[Link]:
         if not address or (entry.staff and not (person and person.is_staff)):
             continue
         begins = entry.managing and not any(link.entry.managing for link in links)
-        links.append(Link(entry, address, context.get("section") == entry.section, begins))
+        current = context.get("section") == entry.section
+        links.append(Link(entry, address, counts.get(entry.counts, ""), current, begins))
     return links
 
 

@@ -148,17 +148,19 @@ class Part {
     const swap = { sourceElement: element, target: element, swap: "outerMorph", text };
     keepFocusAndScroll(element, () => htmx.swap(swap));
     if (form) refreshFilter(form, one("#filters", fresh), restored);
-    showAttention(headers.get("X-Attention"));
+    showCounts(headers.get("X-Counts"));
     const address = headers.get("HX-Push-Url");
     if (address && !restored) pushAddress(address);
   }
 }
 
-// The number beside the attention list's entry in the navigation, and in the page's title.
-function showAttention(count) {
-  if (count === null) return;
-  all("[data-attention]").forEach((mark) => { mark.textContent = count; });
-  document.title = (count && `(${count}) `) + document.title.replace(/^\(\d+\+?\) /, "");
+// The numbers beside the navigation, and what needs the person in the page's title.
+function showCounts(text) {
+  if (text === null) return;
+  const counts = new URLSearchParams(text);
+  for (const mark of all("[data-count]")) mark.textContent = counts.get(mark.dataset.count) || "";
+  const mine = counts.get("attention");
+  document.title = (mine ? `(${mine}) ` : "") + document.title.replace(/^\(\d+\+?\) /, "");
 }
 
 // A little longer with each failure, and never the same for all browsers.

@@ -39,7 +39,7 @@ def test_it_is_for_everybody(window, operator, troubles, theme, size):
 
 def test_keys_walk_it_and_do_what_helps(window, operator, troubles):
     page = window(operator).live("/board/")
-    expect(page.locator(".sidebar [data-attention]")).to_have_text("3")
+    expect(page.locator(".sidebar [data-count=attention]")).to_have_text("3")
 
     page.keyboard.press("g")
     page.keyboard.press("n")
@@ -55,7 +55,7 @@ def test_keys_walk_it_and_do_what_helps(window, operator, troubles):
 
     expect(page.locator("#toast")).to_be_visible()
     expect(page.locator(".attention-item")).to_have_count(2)
-    expect(page.locator(".sidebar [data-attention]")).to_have_text("2")
+    expect(page.locator(".sidebar [data-count=attention]")).to_have_text("2")
     assert Task.objects.filter(state="failed").count() == 1
 
 
@@ -99,7 +99,7 @@ def test_a_viewer_sees_it_and_learns_which_role_is_missing(
     expect(page.locator(".attention-item")).to_have_count(3)
     act = page.locator("#main [aria-disabled=true]").nth(1)
     expect(act).to_have_attribute("title", "You need the role of an operator in this project")
-    expect(page.locator(".sidebar [data-attention]")).to_be_hidden()
+    expect(page.locator(".sidebar [data-count=attention]")).to_be_hidden()
 
 
 def test_on_a_slow_line_an_act_is_done_once_and_shown(window, operator, troubles):
@@ -156,7 +156,7 @@ def test_what_is_written_about_an_item_outlives_a_restart_of_the_server(
     page.locator("#action-dialog [type=submit]").click()
 
     expect(page.locator(".attention-item")).to_have_count(0, timeout=SLOW_MS)
-    expect(page.locator(".sidebar [data-attention]")).to_be_hidden(timeout=SLOW_MS)
+    expect(page.locator(".sidebar [data-count=attention]")).to_be_hidden(timeout=SLOW_MS)
     page.wait_for_selector("#live[data-state=live]", timeout=SLOW_MS)
     assert Event.objects.filter(kind="task.retried", reason="The database was away").count() == 1
     shown.close()

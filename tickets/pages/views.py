@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import require_http_methods, require_safe
@@ -31,7 +32,7 @@ from tickets.pages.board import Board
 from tickets.pages.board_query import STATES, BoardQuery
 from tickets.pages.dialog import Dialog
 from tickets.pages.ticket import TicketPage
-from tickets.templatetags.attention import count_for
+from tickets.templatetags.attention import counts_for
 
 BOARD_PARAMETERS = [
     "project",
@@ -49,7 +50,7 @@ LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project
 
 
 def for_a_person(view: Any) -> Any:
-    """An answer to a page's script names its person, has their CSRF token for open forms, and the number for
+    """An answer to a page's script names its person, has their CSRF token for open forms, and the numbers for
     the navigation.
     """
 
@@ -60,7 +61,7 @@ def for_a_person(view: Any) -> Any:
             answer["X-Person"] = str(request.user.pk)
             answer["X-CSRF-Token"] = get_token(request)
             if request.method == "GET":
-                answer["X-Attention"] = count_for(request.user)
+                answer["X-Counts"] = urlencode(counts_for(request.user))
         return answer
 
     return named

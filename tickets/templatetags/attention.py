@@ -1,4 +1,4 @@
-"""The number of items beside the attention list's entry in the navigation."""
+"""The numbers beside the entries of the navigation."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any
 from django import template
 
 from tickets.models.attention import attention_list
-from tickets.models.attention.attention_list import MOST_COUNTED, Query
+from tickets.models.attention.attention_list import MOST_COUNTED
 
 register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def attention_count(context: dict[str, Any]) -> str:
-    """How many items the person can act on, in all their projects; empty if none."""
+def frame_counts(context: dict[str, Any]) -> dict[str, str]:
+    """The numbers beside the navigation, in all projects of the person; without those that are 0."""
     person = context["request"].user
-    return count_for(person) if person.is_authenticated else ""
+    return counts_for(person) if person.is_authenticated else {}
 
 
-def count_for(person: Any) -> str:
-    return shown_count(attention_list.count(Query(mine=True), by=person))
+def counts_for(person: Any) -> dict[str, str]:
+    counts = attention_list.frame_counts(by=person)
+    return {name: shown_count(count) for name, count in counts.items() if count}
 
 
 def shown_count(count: int) -> str:

@@ -10,7 +10,7 @@ from django.utils import timezone
 from agents.models import Agent, Member, Project, ProjectSpec
 from tests.factories import fail
 from tests.support.html import squeeze
-from tickets.models import Task, TaskSpec, Ticket
+from tickets.models import Task, TaskSpec, Ticket, TicketWait
 from tickets.models.attention import registry
 from tickets.models.claim.failures import BY
 from tickets.models.claim.heartbeat import Report
@@ -55,9 +55,12 @@ def test_every_page_has_the_number(page, failing, ticket, client, django_user_mo
     failing(2)
     for address in ("/board/", f"/tickets/{ticket.key}/", "/attention/?kind=blocked", "/nowhere/"):
         text = page.get(address).content.decode()
-        assert text.count('<span class="nav-count" data-attention>2</span>') == 2, address
+        assert text.count('<span class="nav-count attention" data-count="attention">2</span>') == 2, address
     live = page.get("/board/", headers={"HX-Request": "true"})
-    assert live["X-Attention"] == "2"
+    assert live["X-Counts"] == "attention=2&agents=1"
+    TicketWait.objects.store([ticket.pk])
+    assert page.get("/board/", headers={"HX-Request": "true"})["X-Counts"] == "attention=2&board=1&agents=1"
+    assert 'data-count="board">1</span>' in page.get("/").content.decode()
 
 
 def test_the_board_marks_their_tickets(page, failing):

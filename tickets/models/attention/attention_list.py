@@ -134,6 +134,16 @@ def count(query: Query, *, by: Actor) -> int:
     return int(row["count"]) if row else 0
 
 
+def frame_counts(*, by: Actor) -> dict[str, int]:
+    """The numbers beside the navigation, each at most MOST_COUNTED: `attention`, what `by` can act on; `board`,
+    open tickets; `agents`.
+    """
+    params = {**_reader(Query(mine=True), by), "most": MOST_COUNTED}
+    row = sql.one(frame_statement(_asked(Query())), params)
+    assert row
+    return row
+
+
 def tickets_of(project: str) -> Tickets:
     """The tickets of all items of a project."""
     kinds = _asked(Query())
@@ -172,6 +182,11 @@ def items_statement(kinds: Sequence[str]) -> str:
 @functools.cache
 def count_statement(kinds: Sequence[str]) -> str:
     return sql.statement(__file__, "count", places=PLACES, fleet=FLEET, rows=_rows(kinds))
+
+
+@functools.cache
+def frame_statement(kinds: Sequence[str]) -> str:
+    return sql.statement(__file__, "frame_counts", places=PLACES, fleet=FLEET, rows=_rows(kinds))
 
 
 @functools.cache
