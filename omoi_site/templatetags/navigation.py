@@ -14,8 +14,8 @@ AT_THE_BOTTOM = 4  # entries of the bar of small screens; the others are in the 
 
 @dataclass(frozen=True)
 class Entry:
-    """section: what a page passes as `section` to be marked. counts: the name of the number at the right. managing: it
-    stands below the others. staff: only for those who may open the admin.
+    """section: what a page passes as `section` to be marked. counts: the name of the number at the right.
+    managing: it stands below the others. staff: only for those who may open the admin.
     """
 
     title: str

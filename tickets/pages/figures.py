@@ -205,7 +205,8 @@ class FiguresShown:
         first, last = round(known[0].ready or 0), round(known[-1].ready or 0)
         verb = "rose" if last > first else "fell" if last < first else "stayed"
         change = f"{verb} from {first} to {last}" if last != first else f"stayed at {last}"
-        return f"Ready tasks {change} in the last {self.words}; {round(known[-1].claimed or 0)} were at work last."
+        claimed = round(known[-1].claimed or 0)
+        return f"Ready tasks {change} in the last {self.words}; {claimed} were at work at the end."
 
     def table(self, name: str) -> Table | None:
         """The newest first."""
