@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -40,11 +41,12 @@ TASKS = """
 INSERT INTO tickets_task (
   ticket_id, ticket_key, project_id, lane_id, phase, title, description, kind, priority, capabilities,
   profile, slots, state, open_needs, edges_left, unsatisfiable, not_due, held, rank, ready_at, fence,
-  attempts, max_attempts, retries, settled_as, error, events, progress
+  attempts, max_attempts, retries, settled_as, error, events, progress, deadline
 )
 SELECT
   k.id, k.key, k.project_id, %(lane)s, 'TODO', 'task ' || n, '', 'task', 2, '{}', '', '{}', 'pending', 0,
-  0, false, false, false, k.id, clock_timestamp(), 0, 0, 3, 0, '', '', 0, '{}'
+  0, false, false, false, k.id, clock_timestamp(), 0, 0, 3, 0, '', '', 0, '{}',
+  %(deadline)s::timestamptz - k.id * interval '1 s'
 FROM tickets_ticket k
 CROSS JOIN generate_series(1, %(tasks)s) n
 WHERE k.project_id = %(project)s
@@ -53,10 +55,12 @@ WHERE k.project_id = %(project)s
 TABLES = ("tickets_ticket", "tickets_task", "agents_agent_projects", "agents_member", "agents_project")
 
 
-def many_tickets(project: Any, tickets: int, *, tasks: int = 0) -> None:
-    """Add tickets to a project that has one; those without tasks get some. The tables are analysed."""
+def many_tickets(project: Any, tickets: int, *, tasks: int = 0, deadline: datetime | None = None) -> None:
+    """Add tickets to a project that has one; those without tasks get some, all with the same deadline in a
+    ticket and each ticket's a second earlier. The tables are analysed.
+    """
     [lane] = Lane.objects.of(project.pk, [Marks("TODO", (), False)]).values()
-    params = {"project": project.pk, "tickets": tickets, "tasks": tasks, "lane": lane}
+    params = {"project": project.pk, "tickets": tickets, "tasks": tasks, "lane": lane, "deadline": deadline}
     with transaction.atomic():
         sql.rows(TICKETS, params)
         sql.rows(TASKS, params)

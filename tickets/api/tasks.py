@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.http import HttpResponse
@@ -13,12 +14,14 @@ from agents.api.fields import MomentField, ReasonField, text_of, texts_of
 from agents.api.openapi import IDEMPOTENCY_KEY, listing, route
 from agents.api.pagination import PageIn, number_in, paged, paged_json
 from agents.api.parsing import Shape, parse, parse_query
-from agents.api.view import View, written
-from omoi_site.errors import NotFound
+from agents.api.view import View, reading, written
+from omoi_site.errors import Malformed, NotFound
 from tickets.api.fields import STALL_HELP, IdField, PhaseField, PriorityField, StallField, number
 from tickets.models import Settlement, Task
 from tickets.models.task.dependants import ASK, POLICIES
-from tickets.models.task.documents import TaskQuery
+from tickets.models.task.documents import DeadlinePlace, TaskQuery
+
+DEADLINE_PLACE = re.compile(r"(-?[0-9]{1,16}) ([0-9]{1,18})")
 
 
 class NeedOut(serializers.Serializer):
@@ -171,8 +174,20 @@ class TasksIn(PageIn):
     phase = PhaseField(required=False, help_text=EXAMINED_ONLY)
     capability = serializers.CharField(max_length=100, required=False, help_text=EXAMINED_ONLY)
     agent = serializers.CharField(max_length=63, required=False, help_text="who holds it")
-    overdue = serializers.BooleanField(default=False, help_text="only open tasks whose deadline has passed")
+    overdue = serializers.BooleanField(
+        default=False,
+        help_text="only open tasks whose deadline has passed, the earliest deadline first;"
+        " together with `waiting_on` in the order of their ids",
+    )
     waiting_on = serializers.CharField(max_length=200, required=False, help_text=WAITING_HELP)
+
+
+def deadline_place_in(cursor: str) -> DeadlinePlace:
+    """Where the page before this one ended, in the list of overdue tasks."""
+    found = DEADLINE_PLACE.fullmatch(reading(cursor))
+    if found is None:
+        raise Malformed("this cursor is not valid")
+    return DeadlinePlace(*map(int, found.groups()))
 
 
 class TasksView(View):
@@ -185,12 +200,12 @@ class TasksView(View):
     )
     def get(self, request: Request) -> HttpResponse:
         data = parse_query(TasksIn, request)
-        limit, after = data["limit"], number_in(data["cursor"]) if "cursor" in data else 0
+        limit, cursor = data["limit"], data.get("cursor", "")
         if "waiting_on" in data:
             ids, following = self._matching(data).waiting_on(
                 data["waiting_on"],
                 limit=limit,
-                after=after,
+                after=number_in(cursor) if cursor else 0,
                 projects=self.project_ids(data.get("project", "")),
                 few="ticket" in data or "agent" in data,
             )
@@ -205,7 +220,10 @@ class TasksView(View):
             capability=data.get("capability", "").strip().lower(),
             overdue=data["overdue"],
         )
-        page = Task.objects.page_json(query, by=request.user, limit=limit, after=after)
+        place_in = deadline_place_in if query.overdue else number_in
+        page = Task.objects.page_json(
+            query, by=request.user, limit=limit, after=place_in(cursor) if cursor else 0
+        )
         return paged_json(request, page or self.missing(query.project))
 
     def _matching(self, data: dict[str, Any]) -> Any:

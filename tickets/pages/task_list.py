@@ -13,12 +13,14 @@ from typing import Any
 
 from omoi_site.database import sql
 from tickets.models import Tally, Task, Ticket
+from tickets.models.explain.sentences import Late
 from tickets.models.explain.ticket_explanation import own
 from tickets.models.task.readiness import READY
 from tickets.pages.actions import Action
 from tickets.pages.cause_display import with_displays
 from tickets.pages.coordination_words import Coordination
 from tickets.pages.graph import MOST, Graph, NeedLine, Node, NodeTask, TaskState, node_of
+from tickets.pages.late_display import LateDisplay, late_display
 
 ROWS = 50  # rows of a page of the list, and beside a graph: with more nodes, only the row that was asked for
 STATES = sql.statement(__file__, "task_states", ready=READY, most=str(MOST))
@@ -52,6 +54,15 @@ class TaskRow:
             task.on_timeout,
             task.others_cancelled,
         )
+
+    @property
+    def late(self) -> LateDisplay | None:
+        """That its deadline has passed, or is expected to be missed, while it is open."""
+        task = self.task
+        if task.deadline is None:
+            return None
+        late = Late.of(task.ticket_key, task.pk, task.over_s, task.late_s)
+        return late_display(late) if late.sentence else None
 
     @property
     def unmet(self) -> list[NeedLine]:

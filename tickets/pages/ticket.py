@@ -24,6 +24,7 @@ from tickets.pages.comments import Comments
 from tickets.pages.discoveries import Discoveries
 from tickets.pages.feedback import Feedback, feedback_of
 from tickets.pages.gate_checklist import Gate, Row, gate_of, who_and_when
+from tickets.pages.late_display import LateDisplay, late_display
 from tickets.pages.stepper import Step, effective_phase, steps_of
 from tickets.pages.task_list import TaskList
 from tickets.pages.timeline import Timeline
@@ -34,6 +35,7 @@ MOVES = sql.statement(__file__, "moves")
 ARTIFACTS = sql.statement(__file__, "current_artifacts")
 RELATED = sql.statement(__file__, "related_tickets")
 CAUSES, MOST_CAUSES = 3, 6  # number of causes shown
+LATE = 3  # late tasks shown above the list of tasks
 
 
 class RelatedTicket(NamedTuple):
@@ -149,6 +151,19 @@ class TicketPage:
     @property
     def causes_left(self) -> int:
         return len(self.causes) - len(self.shown_causes)
+
+    @cached_property
+    def late(self) -> list[LateDisplay]:
+        """Its open tasks that are late, the earliest deadlines first."""
+        return [late_display(late) for late in self.explanation["late"]]
+
+    @property
+    def shown_late(self) -> list[LateDisplay]:
+        return self.late[:LATE]
+
+    @property
+    def late_left(self) -> int:
+        return max(0, len(self.late) - LATE)
 
     def of_a_task(self, cause: Mapping[str, Any]) -> bool:
         return bool(cause["what"].startswith(f"{self.ticket.key}."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
@@ -24,6 +25,7 @@ from tickets.models.task.documents import TaskQuery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+DEADLINES = [datetime(year, 1, 1, 0, 0, 0, 1, UTC) for year in (1970, 2001, 2002, 2199)]
 SIZES = [1_000, pytest.param(8_000, marks=pytest.mark.full)]  # tickets of ten tasks
 
 
@@ -68,6 +70,8 @@ def crowd(operator, project, ada):
             fail(claim, by=ada, kind="permanent")
     for task in Task.objects.filter(state="pending")[::7]:
         Task.objects.act(task.pk, "cancel", by=operator, reason="not needed")
+    for task in Task.objects.all():
+        Task.objects.filter(pk=task.pk).update(deadline=dice.choice([None, *DEADLINES]))
     return readers
 
 
@@ -85,6 +89,8 @@ def expected(query, by):
             tasks = tasks.filter(**{field: value})
     if query.capability:
         tasks = tasks.filter(capabilities__contains=[query.capability])
+    if query.overdue:
+        return list(tasks.overdue().order_by("deadline", "pk").values_list("pk", flat=True))
     return list(tasks.order_by("pk").values_list("pk", flat=True))
 
 
@@ -100,6 +106,7 @@ def test_a_list_shows_what_the_reader_sees_and_the_filters_leave(crowd, monkeypa
         "state": ["", "pending", "failed"],
         "phase": ["", "TODO"],
         "capability": ["", "skill"],
+        "overdue": [False, True],
     }
     queries = [
         TaskQuery(**dict(zip(filters, values, strict=True)))
@@ -107,7 +114,14 @@ def test_a_list_shows_what_the_reader_sees_and_the_filters_leave(crowd, monkeypa
     ]
     some = random.Random(7).sample(queries, 15)
     assert {task.state for task in Task.objects.all()} == set(Task.State.values)
-    often = [TaskQuery(), TaskQuery(phase="TODO"), TaskQuery(project="OMO", capability="skill")]
+    often = [
+        TaskQuery(),
+        TaskQuery(phase="TODO"),
+        TaskQuery(project="OMO", capability="skill"),
+        TaskQuery(overdue=True),
+        TaskQuery(ticket="OMO-1", overdue=True),
+        TaskQuery(capability="skill", overdue=True),
+    ]
     for query, (name, reader) in itertools.product([*often, *some], crowd.items()):
         found = pages(query, by=reader)
         if found is None:
@@ -234,13 +248,35 @@ def test_a_list_reads_as_little_among_many_tasks(ticket, task, ada, operator, si
     assert [claim.task] == pages(TaskQuery(holder="ada"), by=ada)
 
 
+@pytest.mark.parametrize("size", [200, pytest.param(1_000, marks=pytest.mark.full)])
+def test_a_page_of_overdue_tasks_reads_only_what_it_shows(ticket, ada, operator, size):
+    """In the middle of two projects of thousands of them, and where a filter leaves few."""
+    other = Project.objects.create_project(ProjectSpec("PAY", workflow="simple"), by=operator)
+    Ticket.objects.open(other, TicketSpec("first"), by=operator)
+    for project in (ticket.project, other):
+        many_tickets(project, size, tasks=10, deadline=DEADLINES[1])
+    tasks = Task.objects.exclude(deadline=None).order_by("deadline", "id").values("deadline", "id")
+    middle = tasks[len(tasks) // 2]
+    microseconds = (middle["deadline"] - documents.EPOCH) // timedelta(microseconds=1)
+    place = documents.DeadlinePlace(microseconds, middle["id"])
+    costs = {
+        (query.project, after): cost_of(query, by=operator, limit=1, after=after)
+        for query in (TaskQuery(overdue=True), TaskQuery(project="OMO", overdue=True))
+        for after in (0, place)
+    }
+    assert max(costs.values()) <= 100, costs
+    page = Task.objects.page_json(TaskQuery(overdue=True), by=operator, limit=200, after=place)
+    following = [str(task["id"]) for task in tasks[len(tasks) // 2 + 1 :][:200]]
+    assert [task["id"] for task in json.loads(page.results)] == following
+
+
 def test_a_page_is_linear_in_what_it_shows(ticket, ada):
     many_tickets(ticket.project, 40, tasks=10)
     ten, all_of_them = (cost_of(TaskQuery(project="OMO"), by=ada, limit=limit) for limit in (10, 200))
     assert all_of_them <= 20 * ten
 
 
-def cost_of(query, *, by, limit):
+def cost_of(query, *, by, limit, after=0):
     """Buffers of the page with its generic plan."""
-    params = {**reader_params(by), **documents.page_params(query, limit=limit)}
+    params = {**reader_params(by), **documents.page_params(query, limit=limit, after=after)}
     return sum(measure(documents.page_statement(query), params).values())

@@ -35,7 +35,7 @@ def held(ticket, ada, bob, operator):
     return [Task.objects.claim(by=agent, lease_s=3_600)[0] for agent in (ada, bob)]
 
 
-def test_it_is_listed_once_when_the_last_holder_falls_silent(held, ada, bob, operator):
+def test_it_is_listed_once_when_the_last_holder_falls_silent(held, ticket, ada, bob, operator):
     silent(ada, minutes=30)
     assert listed(operator) == []
     silent(bob)
@@ -52,6 +52,7 @@ def test_it_is_listed_once_when_the_last_holder_falls_silent(held, ada, bob, ope
         " minutes"
     )
     assert do(item["act"], by=operator).json()["waiting_on"] == "agent:ada"
+    assert item["what"] in [cause["what"] for cause in Ticket.objects.explanation(ticket)["causes"]]
     ada.seen()
     assert listed(operator) == []
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 
-from agents.models import Agent
+from agents.models import Agent, Pool, Project, ProjectSpec
 from omoi_site.database import sql
-from tests.factories import allow_workflow
-from tests.support.interleaving import every_run, one_by_one
+from tests.factories import allow_workflow, complete
+from tests.support.interleaving import every_run, one_by_one, runs_with_one_switch
 from tests.tickets.claim.test_races import THREE, Unlocked
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.claim import claim as claim_verb
@@ -98,6 +98,39 @@ def test_one_agent_claims_twice(fresh, ada, monkeypatch, counted):
         expect_serial(scene)
     else:
         assert any(run.state == 2 for run in every_run(scene))
+
+
+@pytest.mark.parametrize("released", [True, False], ids=["released", "without a savepoint"])
+def test_two_claims_of_guarded_work_never_wait_for_each_other(
+    project, ada, bob, operator, monkeypatch, released
+):
+    """Both lock a project and then the pool; ada first locks the one where she was granted work last, which
+    has none any more. Inside the transaction of a caller, nothing is tried again after a deadlock.
+    """
+    other = Project.objects.create_project(ProjectSpec("OTHER", workflow="simple"), by=operator)
+    ada.projects.add(other)
+    Pool.objects.create_pool("shared", by=operator)
+    Agent.objects.update(pools=["shared"], capacity=50)
+    if not released:
+        monkeypatch.setattr(claim_verb, "RELEASE_LOCKS", "SELECT")
+    place = Ticket.objects.open(project, TicketSpec("here"), by=operator)
+    gone = Ticket.objects.open(other, TicketSpec("there"), by=operator)
+
+    def scene():
+        Task.objects.filter(state__in=["pending", "claimed"]).cancel(by=operator, reason="the next run")
+        Task.objects.add(gone, [TaskSpec("first")], by=operator)
+        [claim] = Task.objects.claim(by=ada)  # ada remembers the locks
+        complete(claim, by=ada)
+        tasks = Task.objects.add(place, [TaskSpec("work")] * 2, by=operator)
+        return (grants(bob), grants(ada)), seen(*tasks)
+
+    runs = runs_with_one_switch(scene)
+    if released:
+        for run in runs:
+            assert run.answers == ((1,), (1,)), run.order
+            assert {task[1] for task in run.state} == {"ada", "bob"}
+    else:
+        assert any("OperationalError" in run.answers for run in runs)
 
 
 # -- claim and what ends claims

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from omoi_site.database import sql
-from tickets.models import Task, TaskSpec
+from tickets.models import SweepRun, Task, TaskSpec
 
 pytestmark = pytest.mark.django_db
 
@@ -26,20 +26,40 @@ def over(task, column):
 
 @pytest.fixture
 def work(ticket, operator):
-    """A ready task that may take 600 s."""
-    [task] = Task.objects.add(ticket, [TaskSpec("work", timeout_s=600)], by=operator)
+    """A ready task that may take 600 s, and show no progress for 60 s."""
+    [task] = Task.objects.add(ticket, [TaskSpec("work", timeout_s=600, stall_after_s=60)], by=operator)
     return task
 
 
-@pytest.mark.parametrize(("column", "sweep"), [("lease_expires_at", "lapse"), ("timeout_at", "time_out")])
-def test_a_retry_stands_5_minutes_later(work, ada, column, sweep):
+def no_progress(task):
+    """For its limit and for the grace of its project."""
+    SweepRun.note({"stall": ""})
+    sql.rows(
+        "UPDATE tickets_task SET active_at = active_at - interval '1 h',"
+        " lease_look_at = clock_timestamp() - interval '1 s' WHERE id = %s",
+        [task.pk],
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "sweep", "failure"),
+    [
+        (lambda task: over(task, "lease_expires_at"), "lapse", "lapsed"),
+        (lambda task: over(task, "timeout_at"), "time_out", "timed_out"),
+        (no_progress, "stall", "no_progress"),
+    ],
+    ids=["lease", "timeout", "no progress"],
+)
+def test_a_retry_stands_5_minutes_later(work, ada, ends, sweep, failure):
     first = rank_of(work)
     Task.objects.claim(by=ada)
-    over(work, column)
+    ends(work)
 
     getattr(Task.objects, sweep)()
 
-    assert Task.objects.get(pk=work.pk).state == "pending"
+    task = Task.objects.get(pk=work.pk)
+    assert (task.state, task.attempts) == ("pending", 1)
+    assert [tried["kind"] for tried in task.tried] == [failure]
     assert rank_of(work) == first + RETRY
 
 

@@ -11,6 +11,7 @@ from omoi_site.database import sql
 from omoi_site.database.roles import as_owner
 from tests.factories import complete, decide, fail, submit
 from tests.support.concurrency import meanwhile
+from tests.support.costs import costs
 from tests.support.wip_scene import opened, phase_of, reviewing
 from tests.tickets.claim.test_limits import limit
 from tickets.models import Lane, Outcome, Task, TaskSpec, Ticket
@@ -21,6 +22,12 @@ from tickets.models.claim.wake_up import BRING_WORK
 from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+HANDED_IN = """
+INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
+SELECT %(project)s, 'ticket:OMO-1', 'ticket:OMO-1', 10000 + n, 'artifact.handed_in', 'agent:hands', '', '{}', ''
+FROM generate_series(1, %(count)s) n
+"""
 
 
 @pytest.fixture
@@ -233,6 +240,20 @@ def test_what_is_handed_in_wakes_nobody_where_no_wait_holds_others(project, oper
     act(first, hands, operator)()
 
     assert not changed_since(cursor).waking
+
+
+def test_whether_waits_hold_others_is_asked_once_a_project_however_much_happened(project, operator, hands):
+    """Live pages ask it many times a second, of whatever a burst has written."""
+    in_review(project, operator, hands, limit=9, holds=["MAKE"], oldest_s=3600)
+    found = []
+    for count in (10, 1_000):
+        cursor = changed_since("").cursor
+        sql.rows(HANDED_IN, {"project": project.pk, "count": count})
+        with costs() as seen:
+            assert f"work:{project.key}" in changed_since(cursor).waking
+        found.append(sum(each.buffers for each in seen))
+    few, many = found
+    assert many <= few + 200, found
 
 
 def test_who_must_act_is_an_approver_where_approvals_are_awaited(project, operator, hands):

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from django.core.management import call_command
 
+from agents.api.view import written
 from agents.models import Event
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile
@@ -52,29 +53,28 @@ def test_the_list_of_overdue_tasks(opened, ada, operator):
     assert calls.get("/tasks", overdue="perhaps").status_code == 422
 
 
-def test_the_list_goes_on_page_by_page(opened, operator):
-    opened(*[TaskSpec(f"{number}", deadline=before(50)) for number in range(5)])
-    calls, found, cursor = api_of(operator), [], {}
-    while True:
-        page = calls.get("/tasks", overdue="true", limit=2, **cursor).json()
-        found += [task["title"] for task in page["results"]]
-        if not page["next"]:
-            break
-        cursor = {"cursor": page["next"]}
-    assert found == ["0", "1", "2", "3", "4"]
+def test_the_list_goes_on_where_it_was_while_tasks_change(opened, operator):
+    """What ends or becomes overdue between two pages moves nothing else."""
+    ticket = opened(*[TaskSpec(f"{number}", deadline=before(90 - number)) for number in range(7)])
+    calls = api_of(operator)
+
+    first = calls.get("/tasks", overdue="true", limit=3).json()
+    ticket.tasks.filter(title__in=["1", "4"]).cancel(by=operator, reason="no")
+    opened(TaskSpec("earlier", deadline=before(900)), TaskSpec("later", deadline=before(1)))
+    rest = calls.get("/tasks", overdue="true", limit=200, cursor=first["next"]).json()
+
+    assert [task["title"] for task in first["results"]] == ["0", "1", "2"]
+    assert [task["title"] for task in rest["results"]] == ["3", "5", "6", "later"]
+    assert rest["next"] is None
 
 
-def test_more_overdue_tasks_than_a_page_examines_are_listed_too(opened, operator, monkeypatch):
-    monkeypatch.setattr(documents, "EXAMINED", 3)
-    opened(*[TaskSpec(f"{number}", deadline=before(50 + number)) for number in range(9)])
-    calls, found, cursor = api_of(operator), [], {}
-    while True:
-        page = calls.get("/tasks", overdue="true", limit=4, **cursor).json()
-        found += [task["title"] for task in page["results"]]
-        if not page["next"]:
-            break
-        cursor = {"cursor": page["next"]}
-    assert found == [str(number) for number in range(9)]
+@pytest.mark.parametrize("place", ["17", "1 2 3", "1.5 2", "x 2", "-1 -2", "12345678901234567 1", "\u0661 1"])
+def test_a_cursor_of_another_list_is_refused(opened, operator, place):
+    opened(TaskSpec("passed", deadline=before(50)))
+    calls = api_of(operator)
+    assert calls.get("/tasks", overdue="true", cursor=written(place)).status_code == 400
+    assert calls.get("/tasks", overdue="true", cursor=written("-9999999999999999 1")).status_code == 200
+    assert calls.get("/tasks", cursor=written("1 2")).status_code == 400
 
 
 def test_others_see_no_overdue_task_of_the_project(opened, django_user_model):

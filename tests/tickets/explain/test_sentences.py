@@ -55,6 +55,9 @@ def values(count: int, who: str) -> dict:
             "phase": "REVIEW", "is_full": True, "wip": {"limit": count, "oldest_s": 3600, "holds": ["DOING"]},
             "key": "OMO-7", "since": None, "who": "approver", "circle": False,
         },
+        "silent": {
+            "tasks": count, "holders": names, "more": False, "silent_s": 300.0, "lease_s": 60.0,
+        },
         "last_refusal": {"decision": "reject", "by": "user:bea", "reason": "no tests"},
     }  # fmt: skip
 
@@ -159,3 +162,8 @@ def test_one_is_told_in_the_singular_and_two_in_the_plural():
     assert ticket_sentences.retry_failed(one).endswith("without it: Force a transition.")
     assert ticket_sentences.cancelled(one) == "it is cancelled, and 1 task of it is still open"
     assert ticket_sentences.cancelled(two) == "it is cancelled, and 2 tasks of it are still open"
+    assert ticket_sentences.all_silent(one) == (
+        "ada holds 1 task of it, but has not been heard from for 5 minutes; the first lease ends in 1 minute"
+    )
+    assert "POST /agents/ada/retire" in ticket_sentences.retire_silent(one)
+    assert "POST /agents/NAME/retire" in ticket_sentences.retire_silent(two)

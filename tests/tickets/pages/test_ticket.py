@@ -11,6 +11,7 @@ from unittest import mock
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from agents.models import Event
 from tests import factories
@@ -631,3 +632,40 @@ def test_a_need_that_ended_as_it_should_is_not_shown_as_unmet(page, ticket, oper
 
     [line] = [line for line in lines if line.task.pk == third.pk]
     assert [need.parent_id for need in line.unmet] == [second.pk]
+
+
+def words_of(text, tag, mark):
+    """The words of the first such element of the page."""
+    found = re.search(rf"<{tag}[^>]*{mark}.*?</{tag}>", text, re.DOTALL)
+    return " ".join(re.sub(r"<[^>]+>", " ", found[0]).split()) if found else ""
+
+
+def test_what_is_late_is_said_in_words_with_the_time(page, ticket, operator):
+    passed, expected, _ = Task.objects.add(
+        ticket, [TaskSpec("passed"), TaskSpec("expected"), TaskSpec("in time")], by=operator
+    )
+    shown(page, ticket)
+    with CaptureQueriesContext(connection) as before:
+        shown(page, ticket)
+    now = timezone.now()
+    of_passed, of_expected = (Task.objects.filter(pk=task.pk) for task in (passed, expected))
+    of_passed.update(deadline=now - timedelta(hours=3, minutes=1))
+    of_expected.update(
+        deadline=now + timedelta(hours=30), expected_at=now + timedelta(hours=79), late_since=now
+    )
+
+    with CaptureQueriesContext(connection) as seen:
+        text = shown(page, ticket)
+
+    assert len(seen) == len(before)
+    overdue = "Overdue {}Its deadline passed 3 hours ago"
+    later = "Expected late {}It is expected 2 days after its deadline, which is in 1 day"
+    assert words_of(text, "section", 'aria-labelledby="late-title"') == " ".join(
+        ["What is late", overdue.format(f"{passed.key} "), later.format(f"{expected.key} ")]
+    )
+    assert overdue.format("") in words_of(text, "li", f'id="task-{passed.pk}"')
+    assert later.format("") in words_of(text, "li", f'id="task-{expected.pk}"')
+    assert text.count(overdue.format("").split()[0]) == 2
+    Task.objects.filter(pk__in=[passed.pk, expected.pk]).cancel(by=operator, reason="no")
+    assert "late-title" not in (text := shown(page, ticket))
+    assert "Overdue" not in text

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db import transaction
 
-from agents.models import Event, Member, Project
+from agents.models import Agent, Event, Member, Project
 from omoi_site.database import sql
 from tests.factories import complete
 from tests.support.concurrency import Act
 from tests.support.waits import assert_stored_as_explained, follow, store_waits
+from tests.support.wip_scene import opened, phase_of, reviewing
 from tests.tickets.explain.random_world import silent
 from tickets.models import Edge, Need, Task, TaskSpec, TaskWait, Ticket, TicketSpec, TicketWait, WaitSweep
 from tickets.models.explain.found_waits import TASKS, TICKETS
@@ -352,3 +353,28 @@ def test_a_walk_in_which_a_part_failed_fills_no_gap(project, task, ticket, opera
         pass
 
     assert_stored_as_explained(project)
+
+
+def test_all_who_wait_for_room_wait_on_whoever_can_make_it_after_one_run(project, operator, ada, monkeypatch):
+    """However few tickets a run looks at by themselves."""
+    Agent.objects.filter(pk=ada.pk).update(capacity=10)
+    workflow = reviewing(project, limit=1)
+    tickets = opened(project, workflow, 5, by=operator)
+    for claim in Task.objects.claim(by=ada, limit=5):
+        complete(claim, by=ada)
+    while Ticket.objects.advance_due():
+        pass
+    store_waits()
+    [there] = [ticket for ticket in tickets if phase_of(ticket) == "REVIEW"]
+    waiting = TicketWait.objects.exclude(pk=there.pk)
+    assert set(waiting.values_list("who", flat=True)) == {"operator"}
+    monkeypatch.setattr(waits, "LOOKS", 1)
+
+    Task.objects.add(there, [TaskSpec("look once more")], by=operator)
+    WaitSweep.objects.follow()
+
+    assert set(waiting.values_list("who", flat=True)) == {f"ticket:{there.key}"}
+    assert_stored_as_explained(project)
+    before = list(waiting.values("id", "at"))
+    WaitSweep.objects.follow()
+    assert list(waiting.values("id", "at")) == before  # what stays the same is not written again

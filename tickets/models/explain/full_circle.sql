@@ -5,25 +5,16 @@
 NOT EXISTS (
   SELECT
   FROM (
-    SELECT
-      k.id,
-      v.versions
-    FROM (
-      SELECT array_agg(v.id) AS versions
-      FROM tickets_workflow u
-      JOIN tickets_workflow v ON v.name = u.name
-      WHERE u.id = p.workflow_id
-    ) v
-    CROSS JOIN LATERAL (
-      SELECT k.id
-      FROM tickets_ticket k
-      WHERE k.project_id = {project}
-        AND k.phase = p.name
-        AND k.archived_at IS NULL
-        AND k.workflow_id = ANY (v.versions)
-      ORDER BY k.id
-      LIMIT {looked_at}
-    ) k
+    SELECT array_agg(v.id) AS versions
+    FROM tickets_workflow u
+    JOIN tickets_workflow v ON v.name = u.name
+    WHERE u.id = p.workflow_id
+  ) v
+  CROSS JOIN LATERAL (
+    SELECT k.id
+    FROM omoi_standing_tickets({project}, p.workflow_id, p.name) k
+    ORDER BY k.id
+    LIMIT {looked_at}
   ) k
   WHERE NOT EXISTS (
     WITH RECURSIVE needed AS (
@@ -55,7 +46,7 @@ NOT EXISTS (
       LIMIT {followed}
     ) d
     JOIN tickets_ticket b ON b.id = d.ticket_id
-    WHERE b.workflow_id = ANY (k.versions)
+    WHERE b.workflow_id = ANY (v.versions)
       AND (
         jsonb_exists(p.wip->'holds', d.phase)
         OR d.phase = p.name

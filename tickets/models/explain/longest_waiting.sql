@@ -7,17 +7,8 @@ SELECT
   w.who
 FROM (
   SELECT *
-  FROM tickets_ticket k
+  FROM omoi_standing_tickets({project}, p.workflow_id, p.name) k
   WHERE {asked}
-    AND k.project_id = {project}
-    AND k.phase = p.name
-    AND k.archived_at IS NULL
-    AND k.workflow_id = ANY (ARRAY(
-      SELECT v.id
-      FROM tickets_workflow u
-      JOIN tickets_workflow v ON v.name = u.name
-      WHERE u.id = p.workflow_id
-    ))
   ORDER BY k.id
   LIMIT {looked_at}
 ) k

@@ -1,8 +1,9 @@
--- The full phases that tickets `k` would move into, each with the one that waits there longest: looked up
--- once, however many tickets are asked about, because that looks at many others.
+-- The full phases among those that `wanted` has (project_id and id), each with the ticket that waits there
+-- longest: looked up once, however many tickets are asked about, because that looks at many others.
 rooms AS MATERIALIZED (
   SELECT
     d.project_id,
+    p.id AS room_id,
     p.workflow_id,
     p.name AS phase,
     p.wip,
@@ -11,26 +12,7 @@ rooms AS MATERIALIZED (
     first.who,
     first.who IS NULL AND {full_circle} AS circle
   FROM (
-    SELECT DISTINCT
-      k.project_id,
-      x.id
-    FROM tickets_ticket k
-    CROSS JOIN LATERAL (
-      SELECT *
-      FROM tickets_workflowphase kp
-      WHERE kp.workflow_id = k.workflow_id
-        AND kp.name = k.phase
-      OFFSET 0
-    ) kp
-    CROSS JOIN LATERAL (
-      SELECT *
-      FROM tickets_workflowphase x
-      WHERE x.workflow_id = k.workflow_id
-        AND x.wip IS NOT NULL
-        AND (k.move_fault <> '' OR kp.automatic <> '' AND x.name = ANY (kp.moves_to))
-      OFFSET 0
-    ) x
-    WHERE {tickets}
+    {wanted}
   ) d
   CROSS JOIN LATERAL (
     SELECT *

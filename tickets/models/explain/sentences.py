@@ -36,6 +36,23 @@ def late(over_s: float | None, late_s: float | None) -> str:
     return ""
 
 
+class Late(str):
+    """Says of a ticket's task, by its key, that it is late; `sentence` is that without the key. `overdue`: its
+    deadline has passed, else it is expected to.
+    """
+
+    task: int
+    sentence: str
+    overdue: bool
+
+    @classmethod
+    def of(cls, ticket: str, task: int, over_s: float | None, late_s: float | None) -> Late:
+        sentence = late(over_s, late_s)
+        said = cls(f"{ticket}.{task}: {sentence}")
+        said.task, said.sentence, said.overdue = task, sentence, bool(over_s and over_s > 0)
+        return said
+
+
 def counted(noun: str, count: int) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 

@@ -229,10 +229,15 @@ def fleets_of_lanes(lanes: str) -> str:
 
 def rooms_of(tickets: str) -> str:
     """SQL: the full phases that the tickets `k` would move into for which `tickets` holds."""
+    return rooms_in(sql.statement(__file__, "rooms_onward", tickets=tickets).rstrip())
+
+
+def rooms_in(wanted: str) -> str:
+    """SQL: the CTE `rooms`, of the phases that are full among those that the query `wanted` gives."""
     return sql.statement(
         __file__,
         "rooms",
-        tickets=tickets,
+        wanted=wanted,
         longest_waiting=longest_waiting("d.project_id"),
         full_circle=full_circle("d.project_id"),
     ).rstrip()
@@ -289,6 +294,13 @@ SILENT_CLAIM = f"{IN_TIME} AND {SILENT} AND ({NO_PROGRESS}) IS NOT TRUE"
 ALL_SILENT = sql.statement(
     __file__, "all_silent", silent_claim=SILENT_CLAIM, often=str(MOST_RATE_LIMITS), ready=READY
 ).rstrip()
+
+
+def silent_holders(ticket: str) -> str:
+    """SQL: who holds the claims of a ticket, all of whom are silent; for `all_silent` in ticket_sentences."""
+    return sql.statement(__file__, "silent_holders", ticket=ticket).strip()
+
+
 FAILED_OPEN = "t.state = 'failed' AND k.phase <> 'CANCELLED' AND coalesce(kp.moves_to <> '{}', true)"
 FROZEN = "z.since IS NOT NULL"
 READY_NOW = f"""

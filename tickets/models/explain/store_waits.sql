@@ -25,10 +25,11 @@ changes AS MATERIALIZED (
       OR o.until <= clock_timestamp()
       OR f.until < o.until
       OR o.until IS NULL AND f.until IS NOT NULL
+      {or_more_differs}
     )
 ),
 stored AS (
-  INSERT INTO {table} AS w (id, project_id, who, lane_id, variant, at, until)
+  INSERT INTO {table} AS w (id, project_id, who, lane_id, variant, at, until{more})
   SELECT
     id,
     project_id,
@@ -36,7 +37,7 @@ stored AS (
     lane_id,
     variant,
     CASE WHEN changed THEN clock_timestamp() ELSE at END,
-    until
+    until{more}
   FROM changes
   ORDER BY id
   ON CONFLICT (id) DO UPDATE SET
@@ -44,7 +45,7 @@ stored AS (
     lane_id = excluded.lane_id,
     variant = excluded.variant,
     at = excluded.at,
-    until = excluded.until
+    until = excluded.until{set_more}
 ),
 gone AS (
   DELETE FROM {table} w

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from omoi_site.database import sql
 from tickets.models.explain import ticket_obstacles
+from tickets.models.explain.obstacle_base import FULL_WAITS
 from tickets.models.explain.sql_fragments import (
     BY_HAND,
     CRITICAL_LONG,
@@ -23,6 +24,7 @@ from tickets.models.explain.sql_fragments import (
     UNFINISHED,
     fleets_of,
     fleets_of_lanes,
+    rooms_in,
     rooms_of,
 )
 from tickets.models.explain.task_obstacles import OF_LANE, first_cause, own, waiting_on
@@ -62,6 +64,18 @@ def of_tickets() -> str:
         "tickets_ticketwait",
         fleets=f"{fleets_of('t.ticket_id = ANY (%(ids)s)')},\n{rooms_of('k.id = ANY (%(ids)s)')}",
         found=f"{wait}\nWHERE k.id = ANY (%(ids)s)\n  AND ({UNFINISHED} OR {LEFT_OPEN} > 0)",
+        more="room_id",
+    )
+
+
+@functools.cache
+def of_rooms() -> str:
+    """Of all tickets that wait for room in a full phase, where that has changed; `most` of each phase."""
+    return sql.statement(
+        __file__,
+        "store_room_waits",
+        rooms=rooms_in("SELECT project_id, room_id AS id FROM awaited"),
+        full_waits=FULL_WAITS,
     )
 
 
@@ -78,8 +92,18 @@ def of_lanes() -> str:
     return sql.statement(__file__, "store_lane_waits", waits=waits.rstrip())
 
 
-def _stored(table: str, *, fleets: str, found: str) -> str:
-    return sql.statement(__file__, "store_waits", table=table, fleets=fleets, found=found)
+def _stored(table: str, *, fleets: str, found: str, more: str = "") -> str:
+    """more: a column that only this table has."""
+    return sql.statement(
+        __file__,
+        "store_waits",
+        table=table,
+        fleets=fleets,
+        found=found,
+        more=more and f",\n{more}",
+        set_more=more and f",\n{more} = excluded.{more}",
+        or_more_differs=more and f"OR o.{more} IS DISTINCT FROM f.{more}",
+    )
 
 
 def _task_wait() -> str:

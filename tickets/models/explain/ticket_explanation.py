@@ -24,6 +24,7 @@ from tickets.models.explain.sql_fragments import (
     TASK_JOINS,
     fleets_of,
     rooms_of,
+    silent_holders,
 )
 from tickets.models.explain.task_explanation import Cause, Explanation, cause_of, columns_of
 from tickets.models.explain.task_obstacles import waiting_on
@@ -54,6 +55,7 @@ EXPLANATION = sql.statement(
     left_open=LEFT_OPEN,
     late_tasks=sql.statement(__file__, "late_tasks", overdue=OVERDUE, expected_late=EXPECTED_LATE).rstrip(),
     moves_late=MOVES_LATE,
+    silent_holders=silent_holders("k.id"),
     # the causes of its tasks are read by themselves
     columns=columns_of([replace(each, who="''") if each is TASKS else each for each in OBSTACLES]),
     open_tasks=OPEN_TASKS,
@@ -121,7 +123,7 @@ def explanation(ticket: TicketFields, *, page: str = "") -> Explanation:
         "waiting_on": causes[0]["who"] if causes else None,
         "causes": causes,
         "late": [
-            f"{ticket.key}.{task['id']}: {sentences.late(task['over_s'], task['late_s'])}"
+            sentences.Late.of(ticket.key, task["id"], task["over_s"], task["late_s"])
             for task in values["late_tasks"]
         ],
         "on_failure": values["on_failure"],

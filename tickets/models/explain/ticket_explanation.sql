@@ -32,6 +32,7 @@ SELECT
   z.project_id IS NULL AS all_frozen,
   to_jsonb(w) AS full_phase,
   {late_tasks} AS late_tasks,
+  {silent_holders} AS silent,
   c.*,
   {columns},
   ARRAY(

@@ -109,9 +109,8 @@ OBSTACLES = [
         "agent_silent",
         f"{UNFINISHED} AND {SILENT_SINCE} IS NOT NULL",
         OPERATOR,
-        "none of the agents that hold its tasks has been heard from",
-        "Retire an agent that is gone (POST /agents/NAME/retire): all it holds is then free at once."
-        " Otherwise its tasks come back when their leases end.",
+        ticket_sentences.all_silent,
+        ticket_sentences.retire_silent,
         since=SILENT_SINCE,
     ),
     Obstacle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from omoi_site import humanize
+from tickets.models.explain import task_sentences
 from tickets.models.explain.sentences import Values, counted, listed, shortened
 
 
@@ -38,6 +39,28 @@ def repair_needs(values: Values) -> str:
     one = values["unsatisfiable"] == 1
     needed, them = ("it needs", "it") if one else ("they need", "them")
     return f"Press Retry beside what {needed}, or Cancel beside {them}{values['on_page']}."
+
+
+def all_silent(values: Values) -> str:
+    """Its first lease may have ended since, which the clock is about to see."""
+    claims = values["silent"]
+    others = " and others" if claims["more"] else ""
+    number = 2 if others else len(claims["holders"])
+    silence = task_sentences.silence(humanize.length(claims["silent_s"]), number)
+    left = humanize.length(max(0, claims["lease_s"]))
+    held = f"{'holds' if number == 1 else 'hold'} {counted('task', claims['tasks'])} of it"
+    names = ", ".join(sorted(claims["holders"]))
+    return f"{names}{others} {held}, but {silence}; the first lease ends in {left}"
+
+
+def retire_silent(values: Values) -> str:
+    holders = values["silent"]["holders"]
+    name, gone = (holders[0], f"{holders[0]} if it") if len(holders) == 1 else ("NAME", "an agent that")
+    tasks = "its task comes" if values["silent"]["tasks"] == 1 else "the tasks come"
+    return (
+        f"Retire {gone} is gone (POST /agents/{name}/retire): all it holds is then free at once."
+        f" Otherwise {tasks} back when the leases end."
+    )
 
 
 def submit_evidence(values: Values) -> str:

@@ -6,6 +6,7 @@ SELECT
   CASE WHEN NOT s.shared THEN coalesce(x.cause[2], '') END AS who,
   CASE WHEN s.shared THEN first.lane_id END AS lane_id,
   CASE WHEN s.shared THEN first.variant END AS variant,
+  CASE WHEN x.cause[1] = 'review_full' THEN w.room_id END AS room_id,
   CASE WHEN x.cause[1] IN ('clock', 'review_full') THEN {next} END AS until
 {from_ticket}
 LEFT JOIN LATERAL (

@@ -9,6 +9,7 @@ import functools
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from agents.models import Actor
@@ -39,11 +40,16 @@ MATCHES = {
     "holder": "t.holder_id = (SELECT a.id FROM agents_agent a WHERE a.name = %(holder)s::text)",
     "state": "t.state = %(state)s::text",
     "phase": "t.phase = %(phase)s::text",
-    "overdue": OVERDUE,
     "capability": "t.capabilities @> ARRAY[%(capability)s]::varchar[]",
 }
-# How the index finds tasks by a filter, where that is not the condition itself.
-FOUND = {"overdue": sql.statement(__file__, "overdue_tasks", overdue=OVERDUE).rstrip()}
+# Where a task stands in a list: `place`, the same as columns of an index, and what is behind `after` there.
+BY_ID = {"place": "t.id", "order": "t.id", "behind": "t.id > %(after)s::bigint"}
+BY_DEADLINE = {
+    "place": "ARRAY[(extract(epoch FROM t.deadline) * 1000000)::bigint, t.id]",
+    "order": "t.deadline, t.id",
+    "behind": "(t.deadline, t.id) > (%(after_deadline)s::timestamptz, %(after)s::bigint)",
+}
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TIMES = (
     "not_before",
     "deadline",
@@ -86,6 +92,21 @@ class TaskQuery:
         return self.filters - {self.indexed}
 
 
+@dataclass(frozen=True)
+class DeadlinePlace:
+    """Where a page of overdue tasks ends: these are listed by their deadlines, and then by their ids."""
+
+    microseconds: int  # of the deadline, since 1970
+    id: int
+
+    def __str__(self) -> str:
+        return f"{self.microseconds} {self.id}"
+
+    @property
+    def deadline(self) -> datetime:
+        return EPOCH + timedelta(microseconds=self.microseconds)
+
+
 class TaskDocuments(TaskInterventions[Row]):
     def documents(self, ids: Collection[int], *, stored_waits: bool = False) -> list[dict[str, Any]]:
         """These tasks as REST clients see them, in the order of their ids. stored_waits: with who they wait
@@ -105,9 +126,11 @@ class TaskDocuments(TaskInterventions[Row]):
         [row] = sql.rows(TIMES_OF_WORK, [pk])
         return row
 
-    def page_json(self, query: TaskQuery, *, by: Actor, limit: int, after: int = 0) -> JsonPage | None:
+    def page_json(
+        self, query: TaskQuery, *, by: Actor, limit: int, after: int | DeadlinePlace = 0
+    ) -> JsonPage | None:
         """The first tasks that `by` sees and the query asks for, with ids above `after`, in one statement;
-        None if `by` sees no such project.
+        None if `by` sees no such project. Overdue tasks come in the order of their deadlines.
 
         Where no index answers the filters, a page examines only `EXAMINED` tasks and may be short although
         there is a next one.
@@ -115,11 +138,17 @@ class TaskDocuments(TaskInterventions[Row]):
         [row] = prepared.rows(
             page_statement(query), {**reader_params(by), **page_params(query, limit=limit, after=after)}
         )
-        return JsonPage(row["results"], row["following"]) if row["projects"] or not query.project else None
+        following = row["following"]
+        if isinstance(following, list):
+            following = DeadlinePlace(*following)
+        return JsonPage(row["results"], following) if row["projects"] or not query.project else None
 
 
-def page_params(query: TaskQuery, *, limit: int, after: int = 0) -> dict[str, Any]:
+def page_params(query: TaskQuery, *, limit: int, after: int | DeadlinePlace = 0) -> dict[str, Any]:
     """The parameters of a page, beside who reads it."""
+    deadline = "-infinity"
+    if isinstance(after, DeadlinePlace):
+        deadline, after = after.deadline.isoformat(), after.id
     return {
         "project": query.project.upper(),
         "ticket": query.ticket,
@@ -129,6 +158,7 @@ def page_params(query: TaskQuery, *, limit: int, after: int = 0) -> dict[str, An
         "phase": query.phase,
         "capability": query.capability,
         "after": after,
+        "after_deadline": deadline,
         "limit": limit,
         "examined": EXAMINED if query.asked else 0,
     }
@@ -136,7 +166,7 @@ def page_params(query: TaskQuery, *, limit: int, after: int = 0) -> dict[str, An
 
 def page_statement(query: TaskQuery) -> str:
     """The statement of such a page. There are few: a text that stays the same is planned only once."""
-    return _page(bool(query.project), query.indexed, query.asked)
+    return _page(bool(query.project), query.indexed, query.overdue, query.asked)
 
 
 @functools.cache
@@ -146,34 +176,46 @@ def by_ids_statement() -> str:
 
 
 @functools.cache
-def _page(one_project: bool, indexed: str, asked: frozenset[str]) -> str:
+def _page(one_project: bool, indexed: str, overdue: bool, asked: frozenset[str]) -> str:
     every_project = not (one_project or indexed)
-    matches = " AND ".join(MATCHES[name] for name in sorted(asked)) or "true"
-    by_state = sql.statement(__file__, "tasks_by_state", matches=matches)
-    if walked_alone := indexed in ("ticket", "holder", "overdue"):
-        walked = sql.statement(
-            __file__,
-            "tasks_found",
-            found=f"{FOUND.get(indexed, MATCHES[indexed])} AND {OF_SEEN}",
-            matches=matches,
-        )
-    elif every_project:
-        everywhere = sql.statement(
-            __file__, "tasks_found", found="(SELECT sees_all FROM reader)", matches=matches
-        )
-        walked = f"{by_state}\nUNION ALL ({everywhere})"
-    else:
-        walked = by_state
+    walked_alone = indexed in ("ticket", "holder")
     return sql.statement(
         __file__,
         "task_page",
         seen=seen_projects(
             ONE_PROJECT if one_project else JOINED_PROJECTS if every_project else ALL_PROJECTS
         ),
-        walks="least(count(*), 1)" if walked_alone else "count(*) * cardinality(%(states)s::varchar[])",
-        walked=walked,
+        walks=(
+            "least(count(*), 1)"
+            if walked_alone
+            else "count(*)"
+            if overdue
+            else "count(*) * cardinality(%(states)s::varchar[])"
+        ),
+        walked=_walked(indexed if walked_alone else "", every_project, overdue, asked),
         documents=_documents("t.id = ANY (ARRAY(SELECT id FROM shown))"),
     )
+
+
+def _walked(found_by: str, every_project: bool, overdue: bool, asked: frozenset[str]) -> str:
+    """SQL: the tasks that are walked over, in the order of an index."""
+    matches = " AND ".join(MATCHES[name] for name in sorted(asked)) or "true"
+    if found_by:
+        found = f"{MATCHES[found_by]} AND {OF_SEEN}"
+        if overdue:
+            return sql.statement(
+                __file__, "tasks_found", found=f"{found} AND {OVERDUE}", matches=matches, **BY_DEADLINE
+            )
+        return sql.statement(__file__, "tasks_found", found=found, matches=matches, **BY_ID)
+    if overdue:
+        return sql.statement(__file__, "tasks_overdue", overdue=OVERDUE, matches=matches, **BY_DEADLINE)
+    by_state = sql.statement(__file__, "tasks_by_state", matches=matches)
+    if not every_project:
+        return by_state
+    everywhere = sql.statement(
+        __file__, "tasks_found", found="(SELECT sees_all FROM reader)", matches=matches, **BY_ID
+    )
+    return f"{by_state}\nUNION ALL ({everywhere})"
 
 
 def _documents(tasks: str) -> str:

@@ -1,4 +1,5 @@
--- A page of the tasks that the reader sees, in the order of their ids, as a JSON array.
+-- A page of the tasks that the reader sees, in the order of their places, as a JSON array. A place is the id,
+-- or the deadline and the id.
 --
 -- The tasks are walked in the order of an index. What no index answers is asked of each task that is walked
 -- over, of about `examined` at most: then the page ends at `complete`, up to which every walk came, and may
@@ -16,10 +17,10 @@ walked AS MATERIALIZED (
   {walked}
 ),
 complete AS MATERIALIZED (
-  SELECT min(w.last) AS id
+  SELECT min(w.last) AS place
   FROM (
     SELECT
-      max(walked.id) AS last,
+      max(walked.place) AS last,
       count(*) AS n
     FROM walked
     GROUP BY
@@ -29,24 +30,34 @@ complete AS MATERIALIZED (
   WHERE w.n >= (SELECT most FROM share)
 ),
 page AS MATERIALIZED (
-  SELECT id
+  SELECT
+    id,
+    place
   FROM walked
   WHERE matches
-    AND id <= coalesce((SELECT id FROM complete), 9223372036854775807)
-  ORDER BY id
+    AND place <= coalesce((SELECT place FROM complete), place)
+  ORDER BY place
   LIMIT %(limit)s::bigint + 1
 ),
 shown AS MATERIALIZED (
-  SELECT id
+  SELECT
+    id,
+    place
   FROM page
-  ORDER BY id
+  ORDER BY place
   LIMIT %(limit)s::bigint
 ),
 {documents}
 SELECT
   (SELECT count(*) FROM seen) AS projects,
-  (SELECT '[' || coalesce(string_agg(document, ',' ORDER BY id), '') || ']' FROM documents) AS results,
-  CASE
-    WHEN (SELECT count(*) FROM page) > %(limit)s::bigint THEN (SELECT max(id) FROM shown)
-    ELSE (SELECT id FROM complete)
-  END AS following
+  (
+    SELECT '[' || coalesce(string_agg(d.document, ',' ORDER BY s.place), '') || ']'
+    FROM shown s
+    JOIN documents d ON d.id = s.id
+  ) AS results,
+  to_json(
+    CASE
+      WHEN (SELECT count(*) FROM page) > %(limit)s::bigint THEN (SELECT max(place) FROM shown)
+      ELSE (SELECT place FROM complete)
+    END
+  ) AS following

@@ -4,6 +4,7 @@ SELECT
   seen.id AS project_id,
   wanted.state,
   found.id,
+  found.id AS place,
   found.matches
 FROM seen
 CROSS JOIN unnest(%(states)s::varchar[]) AS wanted(state)

@@ -2,9 +2,10 @@ SELECT
   0 AS project_id,
   '' AS state,
   t.id,
+  {place} AS place,
   {matches} AS matches
 FROM tickets_task t
 WHERE {found}
-  AND t.id > %(after)s::bigint
-ORDER BY t.id
+  AND {behind}
+ORDER BY {order}
 LIMIT (SELECT most FROM share)

@@ -94,7 +94,8 @@ class Sweeping(models.Manager["WaitSweep"]):
             row.left = _named(row.news())
         tasks = row.next_tasks() | set(TaskWait.objects.due())
         _store(tasks, {*row.left.pop("tickets", ()), *TicketWait.objects.due()})
-        more = bool(row.left) or row.behind or len(tasks) >= TASKS
+        left = TicketWait.objects.store_rooms()
+        more = bool(row.left) or row.behind or len(tasks) >= TASKS or left
         row.save()
         return more
 

@@ -17,6 +17,7 @@ from tickets.models.explain import stored_waits
 
 AT_ONCE = 500  # computed in one statement
 LOOKS = 500  # that one look takes of those whose time has come
+ROOM_LOOKS = 5_000  # tickets of each full phase whose answer one look replaces
 
 
 class Stored(NamedTuple):
@@ -91,6 +92,12 @@ class StoringTasks(Storing):
 class StoringTickets(Storing):
     statement = staticmethod(stored_waits.of_tickets)
 
+    def store_rooms(self) -> bool:
+        """Who the tickets wait on that wait for room in a full phase: it is the same for all of a phase.
+        Returns whether more may be left.
+        """
+        return len(prepared.rows(stored_waits.of_rooms(), {"most": ROOM_LOOKS})) >= ROOM_LOOKS
+
 
 class TaskWait(Wait):
     objects = StoringTasks()
@@ -100,6 +107,8 @@ class TaskWait(Wait):
 
 
 class TicketWait(Wait):
+    room_id = models.BigIntegerField(null=True, help_text="the full phase in which it waits for room")
+
     objects = StoringTickets()
 
     class Meta:
@@ -107,6 +116,11 @@ class TicketWait(Wait):
             *indexes("ticketwait"),
             # where the whole project is stopped, all its tickets
             models.Index(fields=["project_id", "id"], name="ticketwait_project"),
+            models.Index(
+                fields=["project_id", "room_id", "who"],
+                name="ticketwait_room",
+                condition=models.Q(room_id__isnull=False),
+            ),
         ]
 
 
