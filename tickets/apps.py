@@ -9,6 +9,7 @@ class TicketsConfig(AppConfig):
         "omoi_approved_by",
         "omoi_full",
         "omoi_standing",
+        "omoi_standing_tickets",
         "omoi_approvers",
         "omoi_authors",
         "omoi_authorship",

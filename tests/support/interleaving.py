@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,14 +125,16 @@ def _able(steppers: Sequence[Stepper]) -> list[int]:
     return [place for place, stepper in enumerate(steppers) if stepper.can_go_on]
 
 
-def runs_with_one_switch(scene: Callable[[], tuple[Sequence[Act], Act]]) -> Iterator[Run]:
-    """For acts with too many steps for every run: the second act takes its first steps, one more in each run;
-    then the first goes on until it ends or waits.
+def runs_with_one_switch(
+    scene: Callable[[], tuple[Sequence[Act], Act]], steps: Iterable[int] | None = None
+) -> Iterator[Run]:
+    """For acts with too many steps for every run: the second act takes so many steps, by default one more in
+    each run until it ends; then the first goes on until it ends or waits.
     """
-    for steps in itertools.count():
-        found, _ = run(*_with(scene(), (1,) * steps))
+    for taken in itertools.count() if steps is None else steps:
+        found, _ = run(*_with(scene(), (1,) * taken))
         yield found
-        if found.order.count(1) == steps:
+        if found.order.count(1) == taken:
             return
 
 

@@ -8,11 +8,12 @@ import pytest
 
 from agents.models import Agent, Pool, Project, ProjectSpec
 from omoi_site.database import sql
-from tests.factories import allow_workflow, complete
+from tests.factories import allow_workflow
 from tests.support.interleaving import every_run, one_by_one, runs_with_one_switch
 from tests.tickets.claim.test_races import THREE, Unlocked
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.claim import claim as claim_verb
+from tickets.models.claim import last_guards
 from tickets.models.task import create, need
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -100,9 +101,19 @@ def test_one_agent_claims_twice(fresh, ada, monkeypatch, counted):
         assert any(run.state == 2 for run in every_run(scene))
 
 
-@pytest.mark.parametrize("released", [True, False], ids=["released", "without a savepoint"])
+POOL_LOCKED = (3, 4)  # steps after which a claim with locks holds those of the pool
+
+
+@pytest.mark.parametrize(
+    ("released", "steps"),
+    [
+        pytest.param(True, POOL_LOCKED, id="released"),
+        pytest.param(True, None, id="released, at every step", marks=pytest.mark.full),
+        pytest.param(False, POOL_LOCKED, id="without a savepoint"),
+    ],
+)
 def test_two_claims_of_guarded_work_never_wait_for_each_other(
-    project, ada, bob, operator, monkeypatch, released
+    fresh, ada, bob, operator, monkeypatch, released, steps
 ):
     """Both lock a project and then the pool; ada first locks the one where she was granted work last, which
     has none any more. Inside the transaction of a caller, nothing is tried again after a deadlock.
@@ -113,18 +124,13 @@ def test_two_claims_of_guarded_work_never_wait_for_each_other(
     Agent.objects.update(pools=["shared"], capacity=50)
     if not released:
         monkeypatch.setattr(claim_verb, "RELEASE_LOCKS", "SELECT")
-    place = Ticket.objects.open(project, TicketSpec("here"), by=operator)
-    gone = Ticket.objects.open(other, TicketSpec("there"), by=operator)
 
     def scene():
-        Task.objects.filter(state__in=["pending", "claimed"]).cancel(by=operator, reason="the next run")
-        Task.objects.add(gone, [TaskSpec("first")], by=operator)
-        [claim] = Task.objects.claim(by=ada)  # ada remembers the locks
-        complete(claim, by=ada)
-        tasks = Task.objects.add(place, [TaskSpec("work")] * 2, by=operator)
+        tasks = fresh(count=2)
+        last_guards.remember(claim_verb.claim_params(ada), [other.pk])
         return (grants(bob), grants(ada)), seen(*tasks)
 
-    runs = runs_with_one_switch(scene)
+    runs = runs_with_one_switch(scene, steps)
     if released:
         for run in runs:
             assert run.answers == ((1,), (1,)), run.order

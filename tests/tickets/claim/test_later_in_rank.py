@@ -44,8 +44,8 @@ def no_progress(task):
 @pytest.mark.parametrize(
     ("ends", "sweep", "failure"),
     [
-        (lambda task: over(task, "lease_expires_at"), "lapse", "lapsed"),
-        (lambda task: over(task, "timeout_at"), "time_out", "timed_out"),
+        (lambda task: over(task, "lease_expires_at"), "lapse", "lapse"),
+        (lambda task: over(task, "timeout_at"), "time_out", "timeout"),
         (no_progress, "stall", "no_progress"),
     ],
     ids=["lease", "timeout", "no progress"],
