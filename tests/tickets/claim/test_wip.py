@@ -12,6 +12,7 @@ from omoi_site.database.roles import as_owner
 from tests.factories import complete, decide, fail, submit
 from tests.support.concurrency import meanwhile
 from tests.support.costs import costs
+from tests.support.vacuum import vacuum
 from tests.support.wip_scene import opened, phase_of, reviewing
 from tests.tickets.claim.test_limits import limit
 from tickets.models import Lane, Outcome, Task, TaskSpec, Ticket
@@ -19,6 +20,7 @@ from tickets.models.claim import assign as assigning
 from tickets.models.claim import claim as claims
 from tickets.models.claim.assign import NotAssignable
 from tickets.models.claim.wake_up import BRING_WORK
+from tickets.models.task.lane import Marks
 from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,7 +246,10 @@ def test_what_is_handed_in_wakes_nobody_where_no_wait_holds_others(project, oper
 
 def test_whether_waits_hold_others_is_asked_once_a_project_however_much_happened(project, operator, hands):
     """Live pages ask it many times a second, of whatever a burst has written."""
-    in_review(project, operator, hands, limit=9, holds=["MAKE"], oldest_s=3600)
+    _, left = in_review(project, operator, hands, limit=9, holds=["MAKE"], oldest_s=3600)
+    marks = [Marks("MAKE", (f"skill-{n}",), False, workflow=left.workflow_id) for n in range(400)]
+    Lane.objects.of(project.pk, marks)
+    vacuum("tickets_lane")  # so many that nobody reads them all
     found = []
     for count in (10, 1_000):
         cursor = changed_since("").cursor
