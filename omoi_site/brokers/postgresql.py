@@ -108,8 +108,8 @@ class Pool(ConnectionPool[Any]):
 
     def getconn(self, timeout: float | None = None) -> Any:
         if not self.used:
-            self.used = True
-            self.open()
+            self.open()  # no harm if another thread does so too
+            self.used = True  # not before: that other thread would find it closed
         return super().getconn(timeout)
 
 

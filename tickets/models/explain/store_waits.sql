@@ -1,5 +1,5 @@
 -- Stores who these tasks or tickets wait on, where it differs. Returns what it changed, and of each whether
--- it was to be looked at again by now.
+-- the next run would have looked at it again anyway.
 WITH {fleets},
 found AS MATERIALIZED (
   {found}
@@ -9,7 +9,7 @@ changes AS MATERIALIZED (
     f.*,
     o.id IS NULL
       OR (o.who, o.lane_id, o.variant) IS DISTINCT FROM (f.who, f.lane_id, f.variant) AS changed,
-    coalesce(o.until <= clock_timestamp(), false) AS due,
+    coalesce(o.until <= {next}, false) AS due,
     o.at
   FROM found f
   LEFT JOIN LATERAL (
@@ -58,7 +58,7 @@ gone AS (
     )
   RETURNING
     id,
-    coalesce(until <= clock_timestamp(), false) AS due
+    coalesce(until <= {next}, false) AS due
 )
 SELECT
   id,

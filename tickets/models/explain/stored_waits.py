@@ -100,6 +100,7 @@ def _stored(table: str, *, fleets: str, found: str, more: str = "") -> str:
         table=table,
         fleets=fleets,
         found=found,
+        next=NEXT,
         more=more and f",\n{more}",
         set_more=more and f",\n{more} = excluded.{more}",
         or_more_differs=more and f"OR o.{more} IS DISTINCT FROM f.{more}",

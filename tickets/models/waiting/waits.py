@@ -17,11 +17,13 @@ from tickets.models.explain import stored_waits
 
 AT_ONCE = 500  # computed in one statement
 LOOKS = 500  # that one look takes of those whose time has come
-ROOM_LOOKS = 5_000  # tickets of each full phase whose answer one look replaces
+ROOM_LOOKS = 2_000  # tickets of each full phase whose answer one look replaces
 
 
 class Stored(NamedTuple):
-    """One that was changed; `due`: it was to be looked at again by now."""
+    """One that was changed; `due`: the next run would have looked at it again, such as at a ticket that waits
+    for room, of which others decide.
+    """
 
     id: int
     due: bool
