@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from omoi_site.errors import short
+from omoi_site.field_limits import visible
 
 REDACTED = "[redacted]"
 DEPTH = 32  # levels; what is deeper is not read, and not kept
@@ -110,10 +111,11 @@ def redact_text(text: str) -> str:
 
 def error_line(error: BaseException) -> str:
     """The first line of an error, for everybody to read, and the name of its class if it says nothing. In the
-    lines after it PostgreSQL shows the contents of rows; they belong in the log.
+    lines after it PostgreSQL shows the contents of rows; they belong in the log. Letters that cannot be seen,
+    some of which cannot be stored either, are shown by their numbers.
     """
     lines = str(error).strip().splitlines() or [type(error).__name__]
-    return short(redact_text(lines[0][:LONGEST_LINE]))
+    return short(visible(redact_text(lines[0][:LONGEST_LINE])))
 
 
 def names_secret(key: str) -> bool:

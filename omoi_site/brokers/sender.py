@@ -50,9 +50,7 @@ class Sender:
         with self.turn:
             self._keep(hints)
             if not self.stopped and (self.thread is None or not self.thread.is_alive()):
-                self.thread = threading.Thread(target=self._run, name="hints", daemon=True)
-                self.thread.start()
-                atexit.register(self.stop)
+                self._start()
             self.turn.notify_all()
 
     def flush(self, timeout: float = LAST_WORDS_S) -> bool:
@@ -72,6 +70,16 @@ class Sender:
         if self.thread is not None:
             self.thread.join(timeout)
 
+    def _start(self) -> None:
+        thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the act is committed already: the next one tries again
+            log.warning("hints are kept, because no thread can be started: %s", error)
+            return
+        self.thread = thread
+        atexit.register(self.stop)
+
     def _keep(self, hints: Hints) -> None:
         for actor, ids in hints.items():
             waiting = self.kept.setdefault(actor, set())
@@ -88,7 +96,10 @@ class Sender:
                     return
                 hints, self.kept, self.idle = self.kept, {}, False
             failed = self._sent(hints)
-            self._note(failed)
+            try:
+                self._note(failed)
+            except Exception:  # whoever is told must not stop the sending
+                log.exception("whether hints are sent could not be noted")
             with self.turn:
                 self.idle = True
                 if failed and not self.stopped:

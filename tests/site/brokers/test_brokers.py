@@ -7,12 +7,15 @@ import subprocess
 import sys
 import threading
 import time
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from psycopg_pool import ConnectionPool
 
 from omoi_site.brokers import hints
+from omoi_site.brokers.postgresql import Pool, connection_parameters
 from omoi_site.brokers.sender import Sender
 from omoi_site.database import sql
 from tests.support import cluster, external
@@ -140,6 +143,46 @@ def test_what_could_not_be_sent_is_kept_joined_and_sent_later():
     assert sender.flush(5)
     assert sorted(sent) == [("advance_tickets", ([1, 2, 3],)), ("work", ())]
     sender.stop()
+
+
+def test_a_sender_sends_on_whatever_becomes_of_what_it_tells():
+    sent = []
+    sender = Sender(lambda message: sent.append(message.actor_name), lambda failed: 1 / 0)
+    for number in (1, 2):
+        sender.send({"work": set()})
+        assert sender.flush(5)
+        assert sent == ["work"] * number
+    sender.stop()
+
+
+def test_an_act_stands_where_no_thread_can_be_started(monkeypatch):
+    sent = []
+    sender = Sender(lambda message: sent.append(message.actor_name))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread"))
+        )
+        sender.send({"work": set()})
+    assert not sent
+
+    sender.send({"work": set()})
+
+    assert sender.flush(5)
+    assert sent == ["work"]
+    sender.stop()
+
+
+def test_no_thread_takes_the_pool_for_open_before_it_is(transactional_db, monkeypatch):
+    """It would get no connection, and its message would be lost."""
+    pool = Pool("", kwargs=connection_parameters, min_size=0, max_size=1, open=False)
+    seen, opens = [], ConnectionPool.open
+    monkeypatch.setattr(ConnectionPool, "open", lambda self: [seen.append(self.used), opens(self)])
+
+    with pool.connection() as link:
+        assert link.execute("SELECT 1").fetchone() == (1,)
+    pool.close()
+
+    assert seen == [False]
 
 
 def test_a_sender_that_is_stopped_leaves_no_thread_whatever_it_still_has(caplog):

@@ -168,3 +168,15 @@ def test_a_sweep_that_did_something_may_run_again_sooner():
     clock.due["busy"] = 0.0
     least, most = rest()
     assert least <= 60 <= most
+
+
+def test_an_error_that_cannot_be_stored_as_it_is_ends_no_clock():
+    """Such as one with a file name of any bytes."""
+
+    def fails():
+        raise OSError("cannot read a\0b\udcff")
+
+    Clock([Sweep("bad", 60, fails), Sweep("good", 60, lambda: 0)]).turn()
+
+    errors = dict(SweepRun.objects.values_list("name", "error"))
+    assert errors == {"clock": "", "good": "", "bad": "cannot read a⟦U+0000⟧b⟦U+DCFF⟧"}

@@ -65,10 +65,13 @@ def test_what_is_still_to_be_followed_is_no_repair(project, task, ticket, ada, o
     assert (who(child), repaired()) == ("agents", 0)
 
 
-def test_a_gap_in_the_journal_is_walked_over_at_once(project, task, ada):
+@pytest.mark.parametrize(
+    "cursor", ["99999999.99999999.", "of another version"], ids=["of another database", "unreadable"]
+)
+def test_a_gap_in_the_journal_is_walked_over_at_once(project, task, ada, cursor):
     store_waits()
     Task.objects.claim(by=ada)
-    WaitSweep.objects.update(cursor="99999999.99999999.")  # as after a restore of another database
+    WaitSweep.objects.update(cursor=cursor)
     recheck = Recheck(1, 1)
     follow()
     assert not WaitSweep.objects.filled()

@@ -17,6 +17,7 @@ from django.db.models import F
 from agents.models import Event
 from agents.models.event import ResyncRequired
 from omoi_site.database import sql
+from omoi_site.errors import Malformed
 from tickets.models.explain.sql_fragments import BY_HAND
 from tickets.models.ticket.filters import LEFT_OPEN, UNFINISHED
 from tickets.models.ticket.ticket import Ticket
@@ -170,14 +171,16 @@ class WaitSweep(models.Model):
         return f"{self.repaired} repaired"
 
     def news(self) -> list[Event]:
-        """The next events. If there are too many, all is looked at by a walk instead."""
+        """The next events. If there are too many, or the cursor cannot be read, such as after an upgrade, all
+        is looked at by a walk instead.
+        """
         if not self.cursor:
             self.cursor = Event.objects.current_cursor()
             return []
         try:
             events, self.cursor = Event.objects.all().since(self.cursor, limit=EVENTS)
-        except ResyncRequired as error:
-            self.cursor, self.filled, self.gaps = error.more["cursor"], False, self.gaps + 1
+        except (ResyncRequired, Malformed):
+            self.cursor, self.filled, self.gaps = Event.objects.current_cursor(), False, self.gaps + 1
             return []
         self.behind = len(events) == EVENTS
         return events
@@ -216,7 +219,7 @@ class WaitSweep(models.Model):
             return None
         try:
             events, _ = Event.objects.all().since(self.cursor, limit=EVENTS)
-        except ResyncRequired:
+        except (ResyncRequired, Malformed):
             return None
         if len(events) == EVENTS or any(map(_concerns_more, events)):
             return None
