@@ -27,7 +27,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 HANDED_IN = """
 INSERT INTO agents_event (project_id, topic, subject, number, kind, actor, key, data, reason)
-SELECT %(project)s, 'ticket:OMO-1', 'ticket:OMO-1', 10000 + n, 'artifact.handed_in', 'agent:hands', '', '{}', ''
+SELECT
+  %(project)s, 'ticket:OMO-1', 'ticket:OMO-1', 10000 + n, 'artifact.handed_in', 'agent:hands', '', '{}', ''
 FROM generate_series(1, %(count)s) n
 """
 

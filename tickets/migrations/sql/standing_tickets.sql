@@ -1,6 +1,6 @@
--- The tickets of a project that count in a phase of this workflow, in whichever version. This is the one place
--- that says which these are. Its function has no settings of its own, so that PostgreSQL puts it into the
--- statements that read it, and they use their indexes.
+-- The tickets of a project that count in a phase of this workflow, in whichever version. Only here it is said
+-- which these are. The function has no settings of its own, so that PostgreSQL puts it into the statements
+-- that read it, and they use their indexes.
 CREATE FUNCTION omoi_standing_tickets(in_project bigint, of_workflow bigint, in_phase text)
 RETURNS SETOF tickets_ticket
 LANGUAGE sql STABLE AS $$

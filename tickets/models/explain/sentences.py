@@ -37,8 +37,8 @@ def late(over_s: float | None, late_s: float | None) -> str:
 
 
 class Late(str):
-    """Says of a ticket's task, by its key, that it is late; `sentence` is that without the key. `overdue`: its
-    deadline has passed, else it is expected to.
+    """Says of a ticket's task, by its key, that it is late; `sentence` says it without the key. `overdue`:
+    its deadline has passed; else the task is expected after it.
     """
 
     task: int

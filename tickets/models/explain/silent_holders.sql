@@ -1,5 +1,5 @@
--- Who holds the claims of this ticket, how long all of them have been silent for, and how long the first lease
--- goes on.
+-- Who holds the claims of this ticket, how long all of them have been silent for, and how long the first
+-- lease goes on.
 (
   SELECT
     jsonb_build_object(
