@@ -248,7 +248,7 @@ def test_a_list_reads_as_little_among_many_tasks(ticket, task, ada, operator, si
     assert [claim.task] == pages(TaskQuery(holder="ada"), by=ada)
 
 
-@pytest.mark.parametrize("size", [200, pytest.param(1_000, marks=pytest.mark.full)])
+@pytest.mark.parametrize("size", [100, pytest.param(1_000, marks=pytest.mark.full)])
 def test_a_page_of_overdue_tasks_reads_only_what_it_shows(ticket, ada, operator, size):
     """In the middle of two projects of thousands of them, and where a filter leaves few."""
     other = Project.objects.create_project(ProjectSpec("PAY", workflow="simple"), by=operator)
