@@ -452,6 +452,86 @@ BEGIN
 END $$;
 
 
+CREATE TABLE public.tickets_ticket (
+    id bigint NOT NULL,
+    events integer NOT NULL,
+    number integer NOT NULL,
+    key character varying(24) NOT NULL,
+    title character varying(300) NOT NULL,
+    description text NOT NULL,
+    priority smallint NOT NULL,
+    labels character varying(200)[] NOT NULL,
+    phase character varying(60) NOT NULL,
+    previous_phase character varying(60) NOT NULL,
+    phase_since timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    moves integer NOT NULL,
+    paused boolean NOT NULL,
+    pause_reason character varying(2000) NOT NULL,
+    blocked_class character varying(20) NOT NULL,
+    blocked_reason text NOT NULL,
+    context jsonb NOT NULL,
+    summary text NOT NULL,
+    source character varying(20) NOT NULL,
+    source_id character varying(200) NOT NULL,
+    version integer NOT NULL,
+    archived_at timestamp with time zone,
+    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    updated_at timestamp with time zone NOT NULL,
+    parent_id bigint,
+    project_id bigint NOT NULL,
+    workflow_id bigint NOT NULL,
+    paused_at timestamp with time zone,
+    move_fault text DEFAULT ''::text NOT NULL,
+    move_fault_at timestamp with time zone,
+    external_ref character varying(500) DEFAULT ''::character varying NOT NULL,
+    feedback jsonb DEFAULT '[]'::jsonb NOT NULL,
+    acceptance jsonb DEFAULT '[]'::jsonb NOT NULL,
+    refusals smallint DEFAULT 0 NOT NULL,
+    refused_at timestamp with time zone,
+    workflow_changes integer DEFAULT 0 NOT NULL,
+    text_changes integer DEFAULT 0 NOT NULL,
+    CONSTRAINT ticket_blocked_says_why CHECK (((NOT ((phase)::text = 'BLOCKED'::text)) OR (((blocked_class)::text = ANY ((ARRAY['dependency'::character varying, 'clarification'::character varying, 'failing_checks'::character varying, 'environment'::character varying])::text[])) AND (NOT (blocked_reason = ''::text))))),
+    CONSTRAINT ticket_priority CHECK (((priority >= 0) AND (priority <= 3))),
+    CONSTRAINT tickets_ticket_events_check CHECK ((events >= 0)),
+    CONSTRAINT tickets_ticket_moves_check CHECK ((moves >= 0)),
+    CONSTRAINT tickets_ticket_number_check CHECK ((number >= 0)),
+    CONSTRAINT tickets_ticket_priority_check CHECK ((priority >= 0)),
+    CONSTRAINT tickets_ticket_refusals_check CHECK ((refusals >= 0)),
+    CONSTRAINT tickets_ticket_text_changes_check CHECK ((text_changes >= 0)),
+    CONSTRAINT tickets_ticket_version_check CHECK ((version >= 0)),
+    CONSTRAINT tickets_ticket_workflow_changes_check CHECK ((workflow_changes >= 0))
+);
+
+
+CREATE FUNCTION public.omoi_standing_tickets(in_project bigint, of_workflow bigint, in_phase text) RETURNS SETOF public.tickets_ticket
+    LANGUAGE sql STABLE
+    AS $$
+  SELECT *
+  FROM tickets_ticket k
+  WHERE k.project_id = in_project
+    AND k.phase = in_phase
+    AND k.archived_at IS NULL
+    AND k.workflow_id = ANY (ARRAY(
+      SELECT v.id
+      FROM tickets_workflow w
+      JOIN tickets_workflow v ON v.name = w.name
+      WHERE w.id = of_workflow
+    ))
+$$;
+
+
+CREATE FUNCTION public.omoi_standing(in_project bigint, of_workflow bigint, in_phase text, most integer) RETURNS integer
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    RETURN (SELECT (count(*))::integer AS count FROM (SELECT FROM public.omoi_standing_tickets(omoi_standing.in_project, omoi_standing.of_workflow, omoi_standing.in_phase) omoi_standing_tickets(id, events, number, key, title, description, priority, labels, phase, previous_phase, phase_since, moves, paused, pause_reason, blocked_class, blocked_reason, context, summary, source, source_id, version, archived_at, created_at, updated_at, parent_id, project_id, workflow_id, paused_at, move_fault, move_fault_at, external_ref, feedback, acceptance, refusals, refused_at, workflow_changes, text_changes) LIMIT omoi_standing.most) k);
+
+
+CREATE FUNCTION public.omoi_full(in_project bigint, of_workflow bigint, in_phase text, wip jsonb) RETURNS boolean
+    LANGUAGE sql STABLE
+    SET search_path TO 'public', 'pg_temp'
+    RETURN CASE WHEN (wip IS NULL) THEN false ELSE (public.omoi_standing(in_project, of_workflow, in_phase, ((wip ->> 'limit'::text))::integer) >= ((wip ->> 'limit'::text))::integer) END;
+
+
 CREATE FUNCTION public.omoi_gate_of(phase jsonb) RETURNS jsonb
     LANGUAGE sql IMMUTABLE
     RETURN CASE WHEN (phase ? 'approvals'::text) THEN (COALESCE((phase -> 'gate'::text), '[]'::jsonb) || jsonb_build_array(('{"check": "approvals"}'::jsonb || (phase -> 'approvals'::text)))) ELSE COALESCE((phase -> 'gate'::text), '[]'::jsonb) END;
@@ -576,9 +656,17 @@ END $$;
 
 CREATE FUNCTION public.omoi_lease_look() RETURNS trigger
     LANGUAGE plpgsql
+    SET search_path TO 'public', 'pg_temp'
     AS $$
 BEGIN
   NEW.lease_look_at := NEW.lease_expires_at;
+  IF NEW.lease_expires_at IS NULL AND NEW.holder_id IS NOT NULL THEN
+    PERFORM FROM agents_agent a WHERE a.id = NEW.holder_id AND a.kind = 'person';
+    IF NOT FOUND THEN
+      RAISE EXCEPTION 'task %: only a person holds a task without a lease', NEW.id
+        USING ERRCODE = 'check_violation';
+    END IF;
+  END IF;
   RETURN NEW;
 END $$;
 
@@ -648,6 +736,8 @@ CREATE TABLE public.tickets_phasemove (
     artifacts jsonb NOT NULL,
     ticket_id bigint NOT NULL,
     verdict_id bigint,
+    past_limit boolean DEFAULT false NOT NULL,
+    CONSTRAINT history_past_limit_by_a_person CHECK (((NOT past_limit) OR ((by)::text ~~ 'user:%'::text))),
     CONSTRAINT tickets_phasemove_move_check CHECK ((move >= 0))
 );
 
@@ -703,6 +793,7 @@ BEGIN
       AND (p.name, p.place, p.moves_to, p.start, p.gated, p.automatic)
         = (NEW.name, NEW.position, NEW.moves_to::text[], NEW.start, NEW.gated, NEW.automatic)
       AND p.approvals IS NOT DISTINCT FROM NEW.approvals
+      AND p.wip IS NOT DISTINCT FROM NEW.wip
   ) THEN
     RAISE EXCEPTION 'phase % of workflow % is not as its document says', NEW.name, NEW.workflow_id
       USING ERRCODE = 'check_violation';
@@ -806,7 +897,7 @@ BEGIN
 END $$;
 
 
-CREATE FUNCTION public.omoi_phases_of(document jsonb) RETURNS TABLE(name text, place integer, moves_to text[], start boolean, gated boolean, automatic text, approvals jsonb)
+CREATE FUNCTION public.omoi_phases_of(document jsonb) RETURNS TABLE(name text, place integer, moves_to text[], start boolean, gated boolean, automatic text, approvals jsonb, wip jsonb)
     LANGUAGE sql IMMUTABLE
     AS $$
   SELECT
@@ -816,7 +907,8 @@ CREATE FUNCTION public.omoi_phases_of(document jsonb) RETURNS TABLE(name text, p
     phase->>'name' = coalesce(document->>'start', document->'phases'->0->>'name'),
     jsonb_array_length(coalesce(phase->'gate', '[]')) > 0 OR phase ? 'approvals',
     coalesce(phase->>'automatic', ''),
-    phase->'approvals'
+    phase->'approvals',
+    phase->'wip'
   FROM jsonb_array_elements(document->'phases') WITH ORDINALITY phases(phase, number)
 $$;
 
@@ -843,7 +935,7 @@ BEGIN
       USING ERRCODE = 'check_violation';
   END IF;
   INSERT INTO tickets_workflowphase (
-    workflow_id, name, position, moves_to, start, gated, automatic, approvals
+    workflow_id, name, position, moves_to, start, gated, automatic, approvals, wip
   )
   SELECT
     NEW.id,
@@ -853,7 +945,8 @@ BEGIN
     p.start,
     p.gated,
     p.automatic,
-    p.approvals
+    p.approvals,
+    p.wip
   FROM omoi_phases_of(NEW.document) p;
   RETURN NULL;
 END $$;
@@ -981,7 +1074,10 @@ CREATE FUNCTION public.omoi_reviewer_is(of_review bigint) RETURNS SETOF text
     WHERE t.id = of_review
       AND t.settled_by IS NOT NULL
   )
-  SELECT DISTINCT coalesce('agent:' || a.name, 'user:' || u.username)
+  SELECT DISTINCT coalesce(
+    CASE a.kind WHEN 'person' THEN a.name ELSE 'agent:' || a.name END,
+    'user:' || u.username
+  )
   FROM review
   CROSS JOIN omoi_authorship(review.ticket_id, review.phase, false) author
   CROSS JOIN omoi_behind(review.agents, review.keys) reviewer
@@ -1108,62 +1204,13 @@ CREATE TABLE public.tickets_task (
     avoid_until timestamp with time zone,
     starts_timeout boolean DEFAULT false NOT NULL,
     rate_limits smallint DEFAULT 0 NOT NULL,
+    expected_at timestamp with time zone,
+    late_since timestamp with time zone,
     CONSTRAINT task_not_due_until CHECK (((NOT not_due) OR (not_before IS NOT NULL))),
     CONSTRAINT task_numbers CHECK (((LEAST((priority)::integer, join_count, open_needs, edges_left, attempts, retries, (worker_deaths)::integer, lease_s, stall_after_s, events) >= 0) AND (LEAST(max_attempts, timeout_s) >= 1) AND (max_attempts <= 100) AND (priority <= 3))),
-    CONSTRAINT task_state CHECK ((((claimed_at IS NOT NULL) AND (holder_id IS NOT NULL) AND (lease_expires_at IS NOT NULL) AND ((state)::text = 'claimed'::text)) OR ((holder_id IS NULL) AND (lease_expires_at IS NULL) AND ((state)::text = ANY ((ARRAY['pending'::character varying, 'completed'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])) AND (timeout_at IS NULL))))
+    CONSTRAINT task_state CHECK ((((claimed_at IS NOT NULL) AND (holder_id IS NOT NULL) AND ((state)::text = 'claimed'::text) AND ((lease_expires_at IS NOT NULL) OR (timeout_at IS NULL))) OR ((holder_id IS NULL) AND (lease_expires_at IS NULL) AND ((state)::text = ANY ((ARRAY['pending'::character varying, 'completed'::character varying, 'failed'::character varying, 'cancelled'::character varying])::text[])) AND (timeout_at IS NULL))))
 )
 WITH (fillfactor='80', autovacuum_vacuum_scale_factor='0.01', autovacuum_vacuum_cost_delay='0');
-
-
-CREATE TABLE public.tickets_ticket (
-    id bigint NOT NULL,
-    events integer NOT NULL,
-    number integer NOT NULL,
-    key character varying(24) NOT NULL,
-    title character varying(300) NOT NULL,
-    description text NOT NULL,
-    priority smallint NOT NULL,
-    labels character varying(200)[] NOT NULL,
-    phase character varying(60) NOT NULL,
-    previous_phase character varying(60) NOT NULL,
-    phase_since timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
-    moves integer NOT NULL,
-    paused boolean NOT NULL,
-    pause_reason character varying(2000) NOT NULL,
-    blocked_class character varying(20) NOT NULL,
-    blocked_reason text NOT NULL,
-    context jsonb NOT NULL,
-    summary text NOT NULL,
-    source character varying(20) NOT NULL,
-    source_id character varying(200) NOT NULL,
-    version integer NOT NULL,
-    archived_at timestamp with time zone,
-    created_at timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
-    updated_at timestamp with time zone NOT NULL,
-    parent_id bigint,
-    project_id bigint NOT NULL,
-    workflow_id bigint NOT NULL,
-    paused_at timestamp with time zone,
-    move_fault text DEFAULT ''::text NOT NULL,
-    move_fault_at timestamp with time zone,
-    external_ref character varying(500) DEFAULT ''::character varying NOT NULL,
-    feedback jsonb DEFAULT '[]'::jsonb NOT NULL,
-    acceptance jsonb DEFAULT '[]'::jsonb NOT NULL,
-    refusals smallint DEFAULT 0 NOT NULL,
-    refused_at timestamp with time zone,
-    workflow_changes integer DEFAULT 0 NOT NULL,
-    text_changes integer DEFAULT 0 NOT NULL,
-    CONSTRAINT ticket_blocked_says_why CHECK (((NOT ((phase)::text = 'BLOCKED'::text)) OR (((blocked_class)::text = ANY ((ARRAY['dependency'::character varying, 'clarification'::character varying, 'failing_checks'::character varying, 'environment'::character varying])::text[])) AND (NOT (blocked_reason = ''::text))))),
-    CONSTRAINT ticket_priority CHECK (((priority >= 0) AND (priority <= 3))),
-    CONSTRAINT tickets_ticket_events_check CHECK ((events >= 0)),
-    CONSTRAINT tickets_ticket_moves_check CHECK ((moves >= 0)),
-    CONSTRAINT tickets_ticket_number_check CHECK ((number >= 0)),
-    CONSTRAINT tickets_ticket_priority_check CHECK ((priority >= 0)),
-    CONSTRAINT tickets_ticket_refusals_check CHECK ((refusals >= 0)),
-    CONSTRAINT tickets_ticket_text_changes_check CHECK ((text_changes >= 0)),
-    CONSTRAINT tickets_ticket_version_check CHECK ((version >= 0)),
-    CONSTRAINT tickets_ticket_workflow_changes_check CHECK ((workflow_changes >= 0))
-);
 
 
 CREATE FUNCTION public.omoi_shown(of_ticket bigint, of_phase text, text_changes integer) RETURNS text
@@ -1310,6 +1357,42 @@ BEGIN
   ) THEN
     RAISE EXCEPTION 'ticket %: a change of its workflow version without an event', NEW.key
       USING ERRCODE = 'restrict_violation';
+  END IF;
+  RETURN NULL;
+END $$;
+
+
+CREATE FUNCTION public.omoi_wip_guard() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+  most int;
+BEGIN
+  SELECT (p.wip->>'limit')::int INTO most
+  FROM tickets_workflowphase p
+  WHERE p.workflow_id = NEW.workflow_id
+    AND p.name = NEW.phase;
+  IF most IS NULL OR EXISTS (
+    SELECT
+    FROM tickets_phasemove h
+    WHERE h.ticket_id = NEW.id
+      AND h.move = NEW.moves
+      AND (h.past_limit OR h.ground IN ('born', 'imported'))
+  ) THEN
+    RETURN NULL;
+  END IF;
+  PERFORM pg_advisory_xact_lock(1002, NEW.project_id::int);
+  IF EXISTS (
+    SELECT
+    FROM tickets_ticket k
+    WHERE k.id = NEW.id
+      AND (k.phase, k.moves) = (NEW.phase, NEW.moves)
+      AND k.archived_at IS NULL
+  )
+  AND omoi_standing(NEW.project_id, NEW.workflow_id, NEW.phase, most + 1) > most THEN
+    RAISE EXCEPTION 'ticket %: % is full, with % tickets', NEW.key, NEW.phase, most
+      USING ERRCODE = 'serialization_failure';
   END IF;
   RETURN NULL;
 END $$;
@@ -1551,7 +1634,7 @@ ALTER TABLE public.agents_account ALTER COLUMN id ADD GENERATED BY DEFAULT AS ID
 CREATE TABLE public.agents_agent (
     id bigint NOT NULL,
     events integer NOT NULL,
-    name character varying(63) NOT NULL,
+    name character varying(160) NOT NULL,
     kind character varying(10) NOT NULL,
     state character varying(50) NOT NULL,
     capabilities character varying(100)[] NOT NULL,
@@ -1567,8 +1650,10 @@ CREATE TABLE public.agents_agent (
     state_at timestamp with time zone,
     state_reason text DEFAULT ''::text NOT NULL,
     pools character varying(63)[] DEFAULT '{}'::character varying(63)[] NOT NULL,
+    assigned boolean DEFAULT false NOT NULL,
     CONSTRAINT agent_capacity CHECK (((capacity >= 1) AND (capacity <= 1000))),
-    CONSTRAINT agent_kind CHECK (((kind)::text = ANY ((ARRAY['worker'::character varying, 'validator'::character varying, 'monitor'::character varying, 'guardian'::character varying])::text[]))),
+    CONSTRAINT agent_kind CHECK (((kind)::text = ANY ((ARRAY['worker'::character varying, 'validator'::character varying, 'monitor'::character varying, 'guardian'::character varying, 'person'::character varying])::text[]))),
+    CONSTRAINT agent_name_of_its_kind CHECK (((((kind)::text = 'person'::text) AND ((name)::text ~~ 'user:%'::text)) OR ((NOT ((kind)::text = 'person'::text)) AND (NOT ((name)::text ~~ '%:%'::text))))),
     CONSTRAINT agent_state CHECK (((state)::text = ANY ((ARRAY['available'::character varying, 'maintenance'::character varying, 'draining'::character varying, 'quarantined'::character varying, 'retired'::character varying])::text[]))),
     CONSTRAINT agents_agent_capacity_check CHECK ((capacity >= 0)),
     CONSTRAINT agents_agent_events_check CHECK ((events >= 0)),
@@ -2181,6 +2266,13 @@ ALTER TABLE public.tickets_discovery ALTER COLUMN id ADD GENERATED BY DEFAULT AS
 );
 
 
+CREATE TABLE public.tickets_figuresplace (
+    id smallint NOT NULL,
+    xid xid8 NOT NULL,
+    event bigint NOT NULL
+);
+
+
 CREATE TABLE public.tickets_freeze (
     id bigint NOT NULL,
     reason character varying(2000) NOT NULL,
@@ -2204,6 +2296,38 @@ ALTER TABLE public.tickets_freeze ALTER COLUMN id ADD GENERATED BY DEFAULT AS ID
 );
 
 
+CREATE TABLE public.tickets_hourlyfigures (
+    id bigint NOT NULL,
+    project_id bigint NOT NULL,
+    hour timestamp with time zone NOT NULL,
+    completed integer DEFAULT 0 NOT NULL,
+    failed integer DEFAULT 0 NOT NULL,
+    lapsed integer DEFAULT 0 NOT NULL,
+    judged integer DEFAULT 0 NOT NULL,
+    refused integer DEFAULT 0 NOT NULL,
+    waits integer[] DEFAULT '{}'::integer[] NOT NULL,
+    ready integer,
+    claimed integer,
+    CONSTRAINT tickets_hourlyfigures_claimed_check CHECK ((claimed >= 0)),
+    CONSTRAINT tickets_hourlyfigures_completed_check CHECK ((completed >= 0)),
+    CONSTRAINT tickets_hourlyfigures_failed_check CHECK ((failed >= 0)),
+    CONSTRAINT tickets_hourlyfigures_judged_check CHECK ((judged >= 0)),
+    CONSTRAINT tickets_hourlyfigures_lapsed_check CHECK ((lapsed >= 0)),
+    CONSTRAINT tickets_hourlyfigures_ready_check CHECK ((ready >= 0)),
+    CONSTRAINT tickets_hourlyfigures_refused_check CHECK ((refused >= 0))
+);
+
+
+ALTER TABLE public.tickets_hourlyfigures ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.tickets_hourlyfigures_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
 CREATE TABLE public.tickets_lane (
     id bigint CONSTRAINT tickets_lane_id_not_null1 NOT NULL,
     floor bigint CONSTRAINT tickets_lane_floor_not_null1 NOT NULL,
@@ -2218,6 +2342,7 @@ CREATE TABLE public.tickets_lane (
     phase character varying(60) CONSTRAINT tickets_lane_phase_not_null1 NOT NULL,
     capabilities character varying(100)[] CONSTRAINT tickets_lane_capabilities_not_null1 NOT NULL,
     pools character varying(63)[],
+    workflow_id bigint,
     CONSTRAINT tickets_lane_stall_after_s_check CHECK ((stall_after_s >= 0))
 )
 WITH (fillfactor='85');
@@ -2239,6 +2364,26 @@ CREATE TABLE public.tickets_lanelook (
     looked_to bigint[] NOT NULL
 )
 WITH (fillfactor='70');
+
+
+CREATE TABLE public.tickets_lanewait (
+    id bigint NOT NULL,
+    lane_id bigint NOT NULL,
+    project_id bigint NOT NULL,
+    variant smallint NOT NULL,
+    who character varying(200) NOT NULL,
+    at timestamp with time zone NOT NULL
+);
+
+
+ALTER TABLE public.tickets_lanewait ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.tickets_lanewait_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
 
 
 ALTER TABLE public.tickets_latestgrant ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
@@ -2419,6 +2564,28 @@ ALTER TABLE public.tickets_repository ALTER COLUMN id ADD GENERATED BY DEFAULT A
 );
 
 
+CREATE TABLE public.tickets_storedestimate (
+    id bigint NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    expected_at timestamp with time zone NOT NULL,
+    likely_by timestamp with time zone NOT NULL,
+    calibrated boolean NOT NULL,
+    move_id bigint NOT NULL,
+    ticket_id bigint NOT NULL,
+    CONSTRAINT estimate_in_order CHECK (((made_at <= expected_at) AND (expected_at <= likely_by)))
+);
+
+
+ALTER TABLE public.tickets_storedestimate ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDENTITY (
+    SEQUENCE NAME public.tickets_storedestimate_id_seq
+    START WITH 1
+    INCREMENT BY 1
+    NO MINVALUE
+    NO MAXVALUE
+    CACHE 1
+);
+
+
 CREATE TABLE public.tickets_sweeprun (
     name character varying(30) NOT NULL,
     at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
@@ -2437,6 +2604,17 @@ ALTER TABLE public.tickets_task ALTER COLUMN id ADD GENERATED BY DEFAULT AS IDEN
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+
+CREATE TABLE public.tickets_taskwait (
+    id bigint NOT NULL,
+    project_id bigint NOT NULL,
+    who character varying(200),
+    lane_id bigint,
+    variant smallint,
+    at timestamp with time zone NOT NULL,
+    until timestamp with time zone
 );
 
 
@@ -2470,6 +2648,18 @@ ALTER TABLE public.tickets_ticket ALTER COLUMN id ADD GENERATED BY DEFAULT AS ID
     NO MINVALUE
     NO MAXVALUE
     CACHE 1
+);
+
+
+CREATE TABLE public.tickets_ticketwait (
+    id bigint NOT NULL,
+    project_id bigint NOT NULL,
+    who character varying(200),
+    lane_id bigint,
+    variant smallint,
+    at timestamp with time zone NOT NULL,
+    until timestamp with time zone,
+    room_id bigint
 );
 
 
@@ -2510,6 +2700,17 @@ ALTER TABLE public.tickets_verdict ALTER COLUMN id ADD GENERATED BY DEFAULT AS I
 );
 
 
+CREATE TABLE public.tickets_waitsweep (
+    id smallint NOT NULL,
+    cursor text NOT NULL,
+    "left" jsonb NOT NULL,
+    filled boolean NOT NULL,
+    repaired bigint NOT NULL,
+    repaired_at timestamp with time zone,
+    gaps bigint DEFAULT 0 NOT NULL
+);
+
+
 CREATE TABLE public.tickets_workflow (
     id bigint NOT NULL,
     name character varying(63) NOT NULL,
@@ -2541,6 +2742,7 @@ CREATE TABLE public.tickets_workflowphase (
     automatic character varying(20) NOT NULL,
     workflow_id bigint NOT NULL,
     approvals jsonb,
+    wip jsonb,
     CONSTRAINT tickets_workflowphase_position_check CHECK (("position" >= 0))
 );
 
@@ -2627,94 +2829,120 @@ INSERT INTO public.django_migrations (id, app, name, applied) VALUES (27, 'agent
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (28, 'agents', '0023_shared_names', now());
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (29, 'agents', '0024_state_and_history', now());
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (30, 'agents', '0025_pools', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (31, 'contenttypes', '0002_remove_content_type_name', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (32, 'auth', '0002_alter_permission_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (33, 'auth', '0003_alter_user_email_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (34, 'auth', '0004_alter_user_username_opts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (35, 'auth', '0005_alter_user_last_login_null', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (36, 'auth', '0006_require_contenttypes_0002', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (37, 'auth', '0007_alter_validators_add_error_messages', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (38, 'auth', '0008_alter_user_username_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (39, 'auth', '0009_alter_user_last_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (40, 'auth', '0010_alter_group_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (41, 'auth', '0011_update_proxy_permissions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (42, 'auth', '0012_alter_user_first_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (43, 'omoi_site', '0001_queue', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (44, 'sessions', '0001_initial', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (45, 'tickets', '0001_initial', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (46, 'tickets', '0002_rules', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (47, 'tickets', '0003_bump', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (48, 'tickets', '0004_sweep_errors', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (49, 'tickets', '0005_gates', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (50, 'tickets', '0006_gate_rules', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (51, 'tickets', '0007_paused_at', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (52, 'tickets', '0008_work', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (53, 'tickets', '0009_evidence_in_order', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (54, 'tickets', '0010_verdict_is_whole', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (55, 'tickets', '0011_move_fault', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (56, 'tickets', '0012_granted_with', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (57, 'tickets', '0013_allowed_workflows', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (58, 'tickets', '0014_extended_to', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (59, 'tickets', '0015_limits', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (60, 'tickets', '0016_granted_profiles', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (61, 'tickets', '0017_started_at', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (62, 'tickets', '0018_shown_names', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (63, 'tickets', '0019_forced_with_a_reason', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (64, 'tickets', '0020_found_by_source_id', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (65, 'tickets', '0021_comment', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (66, 'tickets', '0022_awaited', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (67, 'tickets', '0023_not_due', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (68, 'tickets', '0024_texts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (69, 'tickets', '0025_judge', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (70, 'tickets', '0026_workflow_rows', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (71, 'tickets', '0027_identity', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (72, 'tickets', '0028_lists', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (73, 'tickets', '0029_task_list', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (74, 'tickets', '0030_linear_claims', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (75, 'tickets', '0031_late_moves', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (76, 'tickets', '0032_lane_of_project', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (77, 'tickets', '0033_fewer_checks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (78, 'tickets', '0034_floors_between_sweeps', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (79, 'tickets', '0035_evidence_of_commits', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (80, 'tickets', '0036_feedback', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (81, 'tickets', '0037_repository', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (82, 'tickets', '0038_floor_of_rank_and_id', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (83, 'tickets', '0039_acceptance', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (84, 'tickets', '0040_content_in_files', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (85, 'tickets', '0041_workflow_source', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (86, 'tickets', '0042_attention', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (87, 'tickets', '0043_approvals', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (88, 'tickets', '0044_lease_look', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (89, 'tickets', '0045_failed_tasks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (90, 'tickets', '0046_workflow_versions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (91, 'tickets', '0047_check_run', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (92, 'tickets', '0048_held_from_the_index', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (93, 'tickets', '0049_history_cancelled', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (94, 'tickets', '0050_short_conditions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (95, 'tickets', '0051_approvals_of_a_version', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (96, 'tickets', '0052_authors_by_key', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (97, 'tickets', '0053_lane_look', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (98, 'tickets', '0054_check_run_answers', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (99, 'tickets', '0055_evidence_of_text', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (100, 'tickets', '0056_authors_of_reviews', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (101, 'tickets', '0057_releases_of_runs', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (102, 'tickets', '0058_template_launch', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (103, 'tickets', '0059_context', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (104, 'tickets', '0060_operations', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (105, 'tickets', '0061_discoveries', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (106, 'tickets', '0062_visible_texts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (107, 'tickets', '0063_guarded_lanes', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (108, 'tickets', '0064_paused_phases', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (109, 'tickets', '0065_progress_lease', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (110, 'tickets', '0066_late_completions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (111, 'tickets', '0067_recovery', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (112, 'tickets', '0068_freeze', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (113, 'tickets', '0069_avoided_tasks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (114, 'tickets', '0070_cannot_go_on', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (115, 'tickets', '0071_others_cancelled', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (116, 'tickets', '0072_narrow_lanes', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (117, 'tickets', '0073_sync_timeouts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (118, 'tickets', '0074_pools', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (31, 'agents', '0026_people', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (32, 'agents', '0027_names_of_people', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (33, 'contenttypes', '0002_remove_content_type_name', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (34, 'auth', '0002_alter_permission_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (35, 'auth', '0003_alter_user_email_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (36, 'auth', '0004_alter_user_username_opts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (37, 'auth', '0005_alter_user_last_login_null', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (38, 'auth', '0006_require_contenttypes_0002', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (39, 'auth', '0007_alter_validators_add_error_messages', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (40, 'auth', '0008_alter_user_username_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (41, 'auth', '0009_alter_user_last_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (42, 'auth', '0010_alter_group_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (43, 'auth', '0011_update_proxy_permissions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (44, 'auth', '0012_alter_user_first_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (45, 'omoi_site', '0001_queue', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (46, 'sessions', '0001_initial', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (47, 'tickets', '0001_initial', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (48, 'tickets', '0002_rules', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (49, 'tickets', '0003_bump', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (50, 'tickets', '0004_sweep_errors', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (51, 'tickets', '0005_gates', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (52, 'tickets', '0006_gate_rules', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (53, 'tickets', '0007_paused_at', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (54, 'tickets', '0008_work', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (55, 'tickets', '0009_evidence_in_order', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (56, 'tickets', '0010_verdict_is_whole', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (57, 'tickets', '0011_move_fault', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (58, 'tickets', '0012_granted_with', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (59, 'tickets', '0013_allowed_workflows', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (60, 'tickets', '0014_extended_to', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (61, 'tickets', '0015_limits', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (62, 'tickets', '0016_granted_profiles', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (63, 'tickets', '0017_started_at', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (64, 'tickets', '0018_shown_names', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (65, 'tickets', '0019_forced_with_a_reason', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (66, 'tickets', '0020_found_by_source_id', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (67, 'tickets', '0021_comment', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (68, 'tickets', '0022_awaited', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (69, 'tickets', '0023_not_due', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (70, 'tickets', '0024_texts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (71, 'tickets', '0025_judge', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (72, 'tickets', '0026_workflow_rows', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (73, 'tickets', '0027_identity', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (74, 'tickets', '0028_lists', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (75, 'tickets', '0029_task_list', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (76, 'tickets', '0030_linear_claims', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (77, 'tickets', '0031_late_moves', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (78, 'tickets', '0032_lane_of_project', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (79, 'tickets', '0033_fewer_checks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (80, 'tickets', '0034_floors_between_sweeps', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (81, 'tickets', '0035_evidence_of_commits', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (82, 'tickets', '0036_feedback', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (83, 'tickets', '0037_repository', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (84, 'tickets', '0038_floor_of_rank_and_id', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (85, 'tickets', '0039_acceptance', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (86, 'tickets', '0040_content_in_files', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (87, 'tickets', '0041_workflow_source', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (88, 'tickets', '0042_attention', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (89, 'tickets', '0043_approvals', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (90, 'tickets', '0044_lease_look', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (91, 'tickets', '0045_failed_tasks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (92, 'tickets', '0046_workflow_versions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (93, 'tickets', '0047_check_run', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (94, 'tickets', '0048_held_from_the_index', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (95, 'tickets', '0049_history_cancelled', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (96, 'tickets', '0050_short_conditions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (97, 'tickets', '0051_approvals_of_a_version', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (98, 'tickets', '0052_authors_by_key', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (99, 'tickets', '0053_lane_look', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (100, 'tickets', '0054_check_run_answers', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (101, 'tickets', '0055_evidence_of_text', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (102, 'tickets', '0056_authors_of_reviews', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (103, 'tickets', '0057_releases_of_runs', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (104, 'tickets', '0058_template_launch', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (105, 'tickets', '0059_context', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (106, 'tickets', '0060_operations', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (107, 'tickets', '0061_discoveries', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (108, 'tickets', '0062_visible_texts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (109, 'tickets', '0063_guarded_lanes', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (110, 'tickets', '0064_paused_phases', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (111, 'tickets', '0065_progress_lease', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (112, 'tickets', '0066_late_completions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (113, 'tickets', '0067_recovery', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (114, 'tickets', '0068_freeze', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (115, 'tickets', '0069_avoided_tasks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (116, 'tickets', '0070_cannot_go_on', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (117, 'tickets', '0071_others_cancelled', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (118, 'tickets', '0072_narrow_lanes', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (119, 'tickets', '0073_sync_timeouts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (120, 'tickets', '0074_pools', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (121, 'tickets', '0075_people', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (122, 'tickets', '0076_wip', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (123, 'tickets', '0077_critical_work', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (124, 'tickets', '0078_claims_by_hand', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (125, 'tickets', '0079_estimates', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (126, 'tickets', '0080_waiting', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (127, 'tickets', '0081_late_tasks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (128, 'tickets', '0082_wait_gaps', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (129, 'tickets', '0083_standing_tickets', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (130, 'tickets', '0084_figures', now());
+
+
+
+
+
+
+
+
+
+
+
+
+
+
 
 
 
@@ -2917,33 +3145,33 @@ phases:
 ');
 
 
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (1, 'TODO', 0, '{DOING}', true, false, 'on_claim', 1, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (2, 'DOING', 1, '{DONE,TODO}', false, false, 'on_completion', 1, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (3, 'DONE', 2, '{}', false, false, '', 1, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (4, 'BACKLOG', 0, '{REQUIREMENTS}', true, false, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (5, 'REQUIREMENTS', 1, '{DESIGN}', false, true, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (6, 'DESIGN', 2, '{IMPLEMENTATION}', false, false, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (7, 'IMPLEMENTATION', 3, '{TESTING}', false, true, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (8, 'TESTING', 4, '{DEPLOYMENT,IMPLEMENTATION}', false, true, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (9, 'DEPLOYMENT', 5, '{DONE}', false, false, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (10, 'DONE', 6, '{}', false, false, '', 2, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (11, 'BACKLOG', 0, '{REQUIREMENTS}', true, false, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (12, 'REQUIREMENTS', 1, '{DESIGN}', false, true, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (13, 'DESIGN', 2, '{IMPLEMENTATION}', false, false, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (14, 'IMPLEMENTATION', 3, '{TESTING}', false, true, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (15, 'TESTING', 4, '{DEPLOYMENT,IMPLEMENTATION}', false, true, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (16, 'DEPLOYMENT', 5, '{DONE}', false, false, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (17, 'DONE', 6, '{}', false, false, '', 3, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (18, 'BACKLOG', 0, '{REQUIREMENTS}', true, false, '', 4, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (19, 'REQUIREMENTS', 1, '{DESIGN}', false, true, '', 4, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (20, 'DESIGN', 2, '{IMPLEMENTATION}', false, false, '', 4, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (21, 'IMPLEMENTATION', 3, '{TESTING}', false, true, '', 4, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (22, 'TESTING', 4, '{DEPLOYMENT,IMPLEMENTATION}', false, true, '', 4, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (23, 'DEPLOYMENT', 5, '{DONE}', false, false, '', 4, NULL);
-INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals) VALUES (24, 'DONE', 6, '{}', false, false, '', 4, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (1, 'TODO', 0, '{DOING}', true, false, 'on_claim', 1, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (2, 'DOING', 1, '{DONE,TODO}', false, false, 'on_completion', 1, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (3, 'DONE', 2, '{}', false, false, '', 1, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (4, 'BACKLOG', 0, '{REQUIREMENTS}', true, false, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (5, 'REQUIREMENTS', 1, '{DESIGN}', false, true, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (6, 'DESIGN', 2, '{IMPLEMENTATION}', false, false, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (7, 'IMPLEMENTATION', 3, '{TESTING}', false, true, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (8, 'TESTING', 4, '{DEPLOYMENT,IMPLEMENTATION}', false, true, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (9, 'DEPLOYMENT', 5, '{DONE}', false, false, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (10, 'DONE', 6, '{}', false, false, '', 2, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (11, 'BACKLOG', 0, '{REQUIREMENTS}', true, false, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (12, 'REQUIREMENTS', 1, '{DESIGN}', false, true, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (13, 'DESIGN', 2, '{IMPLEMENTATION}', false, false, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (14, 'IMPLEMENTATION', 3, '{TESTING}', false, true, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (15, 'TESTING', 4, '{DEPLOYMENT,IMPLEMENTATION}', false, true, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (16, 'DEPLOYMENT', 5, '{DONE}', false, false, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (17, 'DONE', 6, '{}', false, false, '', 3, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (18, 'BACKLOG', 0, '{REQUIREMENTS}', true, false, '', 4, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (19, 'REQUIREMENTS', 1, '{DESIGN}', false, true, '', 4, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (20, 'DESIGN', 2, '{IMPLEMENTATION}', false, false, '', 4, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (21, 'IMPLEMENTATION', 3, '{TESTING}', false, true, '', 4, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (22, 'TESTING', 4, '{DEPLOYMENT,IMPLEMENTATION}', false, true, '', 4, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (23, 'DEPLOYMENT', 5, '{DONE}', false, false, '', 4, NULL, NULL);
+INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (24, 'DONE', 6, '{}', false, false, '', 4, NULL, NULL);
 
 
-SELECT pg_catalog.setval('public.django_migrations_id_seq', 118, true);
+SELECT pg_catalog.setval('public.django_migrations_id_seq', 130, true);
 
 
 SELECT pg_catalog.setval('public.tickets_workflow_id_seq', 4, true);
@@ -3124,6 +3352,10 @@ ALTER TABLE ONLY public.django_session
     ADD CONSTRAINT django_session_pkey PRIMARY KEY (session_key);
 
 
+ALTER TABLE ONLY public.tickets_hourlyfigures
+    ADD CONSTRAINT figures_once UNIQUE (project_id, hour);
+
+
 ALTER TABLE public.tickets_phasemove
     ADD CONSTRAINT forced_with_a_reason CHECK ((((ground)::text <> 'forced'::text) OR (length(btrim(regexp_replace(regexp_replace(reason, '[\u0001-\u0008\u000e-\u001b\u007f-\u0084\u0086-\u009f\u00ad\u034f\u0600-\u0605\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff]'::text, ''::text, 'g'::text), '[\s\u001c-\u001f\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+'::text, ' '::text, 'g'::text))) >= 10))) NOT VALID;
 
@@ -3137,7 +3369,11 @@ ALTER TABLE ONLY public.tickets_phasemove
 
 
 ALTER TABLE ONLY public.tickets_lane
-    ADD CONSTRAINT lane_once UNIQUE NULLS NOT DISTINCT (project_id, phase, capabilities, has_profile, alone, avoids, pools);
+    ADD CONSTRAINT lane_once UNIQUE NULLS NOT DISTINCT (project_id, phase, capabilities, has_profile, alone, avoids, pools, workflow_id);
+
+
+ALTER TABLE ONLY public.tickets_lanewait
+    ADD CONSTRAINT lanewait_once UNIQUE (lane_id, variant);
 
 
 ALTER TABLE ONLY public.tickets_link
@@ -3220,8 +3456,16 @@ ALTER TABLE ONLY public.tickets_discovery
     ADD CONSTRAINT tickets_discovery_pkey PRIMARY KEY (id);
 
 
+ALTER TABLE ONLY public.tickets_figuresplace
+    ADD CONSTRAINT tickets_figuresplace_pkey PRIMARY KEY (id);
+
+
 ALTER TABLE ONLY public.tickets_freeze
     ADD CONSTRAINT tickets_freeze_pkey PRIMARY KEY (id);
+
+
+ALTER TABLE ONLY public.tickets_hourlyfigures
+    ADD CONSTRAINT tickets_hourlyfigures_pkey PRIMARY KEY (id);
 
 
 ALTER TABLE ONLY public.tickets_lane
@@ -3230,6 +3474,10 @@ ALTER TABLE ONLY public.tickets_lane
 
 ALTER TABLE ONLY public.tickets_lanelook
     ADD CONSTRAINT tickets_lanelook_pkey PRIMARY KEY (lane_id);
+
+
+ALTER TABLE ONLY public.tickets_lanewait
+    ADD CONSTRAINT tickets_lanewait_pkey PRIMARY KEY (id);
 
 
 ALTER TABLE ONLY public.tickets_latestgrant
@@ -3272,12 +3520,24 @@ ALTER TABLE ONLY public.tickets_repository
     ADD CONSTRAINT tickets_repository_pkey PRIMARY KEY (id);
 
 
+ALTER TABLE ONLY public.tickets_storedestimate
+    ADD CONSTRAINT tickets_storedestimate_move_id_key UNIQUE (move_id);
+
+
+ALTER TABLE ONLY public.tickets_storedestimate
+    ADD CONSTRAINT tickets_storedestimate_pkey PRIMARY KEY (id);
+
+
 ALTER TABLE ONLY public.tickets_sweeprun
     ADD CONSTRAINT tickets_sweeprun_pkey PRIMARY KEY (name);
 
 
 ALTER TABLE ONLY public.tickets_task
     ADD CONSTRAINT tickets_task_pkey PRIMARY KEY (id);
+
+
+ALTER TABLE ONLY public.tickets_taskwait
+    ADD CONSTRAINT tickets_taskwait_pkey PRIMARY KEY (id);
 
 
 ALTER TABLE ONLY public.tickets_templatelaunch
@@ -3292,6 +3552,10 @@ ALTER TABLE ONLY public.tickets_ticket
     ADD CONSTRAINT tickets_ticket_pkey PRIMARY KEY (id);
 
 
+ALTER TABLE ONLY public.tickets_ticketwait
+    ADD CONSTRAINT tickets_ticketwait_pkey PRIMARY KEY (id);
+
+
 ALTER TABLE ONLY public.tickets_validation
     ADD CONSTRAINT tickets_validation_fix_id_key UNIQUE (fix_id);
 
@@ -3302,6 +3566,10 @@ ALTER TABLE ONLY public.tickets_validation
 
 ALTER TABLE ONLY public.tickets_verdict
     ADD CONSTRAINT tickets_verdict_pkey PRIMARY KEY (id);
+
+
+ALTER TABLE ONLY public.tickets_waitsweep
+    ADD CONSTRAINT tickets_waitsweep_pkey PRIMARY KEY (id);
 
 
 ALTER TABLE ONLY public.tickets_workflow
@@ -3324,6 +3592,9 @@ CREATE INDEX queue_queue_name_available_at_position_idx ON dramatiq.queue USING 
 
 
 CREATE INDEX queue_state_mtime_idx ON dramatiq.queue USING btree (state, mtime);
+
+
+CREATE INDEX agent_person ON public.agents_agent USING btree (id) WHERE ((kind)::text = 'person'::text);
 
 
 CREATE INDEX agent_pools ON public.agents_agent USING gin (pools);
@@ -3452,10 +3723,16 @@ CREATE INDEX event_project ON public.agents_event USING btree (project_id, xid, 
 CREATE INDEX event_topic ON public.agents_event USING btree (topic, xid, id);
 
 
+CREATE INDEX figures_hour ON public.tickets_hourlyfigures USING btree (hour);
+
+
 CREATE INDEX history_cancelled ON public.tickets_phasemove USING btree (ground, ticket_id, at) WHERE ((ground)::text = ANY ((ARRAY['cancelled'::character varying, 'reopened'::character varying])::text[]));
 
 
 CREATE INDEX lane_of_project ON public.tickets_lane USING btree (project_id);
+
+
+CREATE INDEX lanewait_who ON public.tickets_lanewait USING btree (project_id, who);
 
 
 CREATE INDEX latest_grant ON public.tickets_latestgrant USING btree (agent_id, id);
@@ -3482,6 +3759,15 @@ CREATE INDEX sign_in_try ON public.agents_signintry USING btree (who, address);
 CREATE INDEX sign_in_try_at ON public.agents_signintry USING btree (at);
 
 
+CREATE INDEX task_critical ON public.tickets_task USING btree (lane_id, ready_at, id) WHERE ((NOT held) AND (NOT not_due) AND (open_needs = 0) AND ((operation)::text = ''::text) AND (priority = 0) AND ((state)::text = 'pending'::text));
+
+
+CREATE INDEX task_deadline ON public.tickets_task USING btree (project_id, deadline, id) WHERE ((deadline IS NOT NULL) AND ((state)::text = ANY ((ARRAY['pending'::character varying, 'claimed'::character varying])::text[])));
+
+
+CREATE INDEX task_expected_late ON public.tickets_task USING btree (project_id, late_since, id) WHERE ((expected_at > deadline) AND ((state)::text = ANY ((ARRAY['pending'::character varying, 'claimed'::character varying])::text[])));
+
+
 CREATE INDEX task_failed ON public.tickets_task USING btree (project_id, ended_at, id) WHERE ((NOT held) AND ((state)::text = 'failed'::text));
 
 
@@ -3492,6 +3778,9 @@ CREATE INDEX task_lease_look ON public.tickets_task USING btree (lease_look_at) 
 
 
 CREATE INDEX task_list ON public.tickets_task USING btree (project_id, state, id);
+
+
+CREATE INDEX task_measured ON public.tickets_task USING btree (project_id, phase, ended_at) WHERE ((claimed_at IS NOT NULL) AND ((state)::text = 'completed'::text));
 
 
 CREATE INDEX task_not_due ON public.tickets_task USING btree (not_before) WHERE (not_due AND ((state)::text = 'pending'::text));
@@ -3521,6 +3810,18 @@ CREATE INDEX task_timeout ON public.tickets_task USING btree (timeout_at) WHERE 
 CREATE INDEX task_unsatisfiable ON public.tickets_task USING btree (project_id) WHERE (((state)::text = 'pending'::text) AND unsatisfiable);
 
 
+CREATE INDEX taskwait_kind ON public.tickets_taskwait USING btree (project_id, split_part((who)::text, ':'::text, 1), id) WHERE (who IS NOT NULL);
+
+
+CREATE INDEX taskwait_lane ON public.tickets_taskwait USING btree (lane_id, variant, id) WHERE (lane_id IS NOT NULL);
+
+
+CREATE INDEX taskwait_until ON public.tickets_taskwait USING btree (until) WHERE (until IS NOT NULL);
+
+
+CREATE INDEX taskwait_who ON public.tickets_taskwait USING btree (project_id, who, id) WHERE (who IS NOT NULL);
+
+
 CREATE INDEX ticket_archived ON public.tickets_ticket USING btree (project_id, id) WHERE (archived_at IS NOT NULL);
 
 
@@ -3542,7 +3843,7 @@ CREATE UNIQUE INDEX ticket_source ON public.tickets_ticket USING btree (project_
 CREATE INDEX ticket_source_id ON public.tickets_ticket USING btree (upper((source_id)::text)) WHERE (NOT ((source)::text = ''::text));
 
 
-CREATE INDEX ticket_workflow ON public.tickets_ticket USING btree (workflow_id, phase, project_id) INCLUDE (archived_at);
+CREATE INDEX ticket_workflow ON public.tickets_ticket USING btree (workflow_id, phase, project_id, phase_since) INCLUDE (archived_at);
 
 
 CREATE INDEX tickets_approval_ticket_id_5d9c34fd ON public.tickets_approval USING btree (ticket_id);
@@ -3569,6 +3870,9 @@ CREATE INDEX tickets_phasemove_ticket_id_6ed2849b ON public.tickets_phasemove US
 CREATE INDEX tickets_repository_project_id_df3fa54f ON public.tickets_repository USING btree (project_id);
 
 
+CREATE INDEX tickets_storedestimate_ticket_id_fe476871 ON public.tickets_storedestimate USING btree (ticket_id);
+
+
 CREATE INDEX tickets_sweeprun_name_4d0d47f6_like ON public.tickets_sweeprun USING btree (name varchar_pattern_ops);
 
 
@@ -3588,6 +3892,24 @@ CREATE INDEX tickets_verdict_ticket_id_c5282323 ON public.tickets_verdict USING 
 
 
 CREATE INDEX tickets_workflowphase_workflow_id_62658b1e ON public.tickets_workflowphase USING btree (workflow_id);
+
+
+CREATE INDEX ticketwait_kind ON public.tickets_ticketwait USING btree (project_id, split_part((who)::text, ':'::text, 1), id) WHERE (who IS NOT NULL);
+
+
+CREATE INDEX ticketwait_lane ON public.tickets_ticketwait USING btree (lane_id, variant, id) WHERE (lane_id IS NOT NULL);
+
+
+CREATE INDEX ticketwait_project ON public.tickets_ticketwait USING btree (project_id, id);
+
+
+CREATE INDEX ticketwait_room ON public.tickets_ticketwait USING btree (project_id, room_id, who) WHERE (room_id IS NOT NULL);
+
+
+CREATE INDEX ticketwait_until ON public.tickets_ticketwait USING btree (until) WHERE (until IS NOT NULL);
+
+
+CREATE INDEX ticketwait_who ON public.tickets_ticketwait USING btree (project_id, who, id) WHERE (who IS NOT NULL);
 
 
 CREATE INDEX validation_of_ticket ON public.tickets_validation USING btree (ticket_id, id);
@@ -3740,7 +4062,7 @@ CREATE TRIGGER task_held_since AFTER UPDATE OF holder_id, claimed_at ON public.t
 CREATE TRIGGER task_in_front BEFORE UPDATE OF rank, bumped_at ON public.tickets_task FOR EACH ROW WHEN ((new.bumped_at IS NOT NULL)) EXECUTE FUNCTION public.omoi_keep_in_front();
 
 
-CREATE TRIGGER task_lease_look BEFORE UPDATE OF lease_expires_at, lease_look_at ON public.tickets_task FOR EACH ROW WHEN ((NOT COALESCE((new.lease_look_at <= new.lease_expires_at), (num_nulls(new.lease_look_at, new.lease_expires_at) = 2)))) EXECUTE FUNCTION public.omoi_lease_look();
+CREATE TRIGGER task_lease_look BEFORE UPDATE OF holder_id, lease_expires_at, lease_look_at ON public.tickets_task FOR EACH ROW WHEN ((NOT COALESCE((new.lease_look_at <= new.lease_expires_at), (num_nulls(new.lease_look_at, new.lease_expires_at, new.holder_id) = 3)))) EXECUTE FUNCTION public.omoi_lease_look();
 
 
 CREATE TRIGGER task_operation BEFORE UPDATE OF operation ON public.tickets_task FOR EACH ROW EXECUTE FUNCTION public.omoi_task_states();
@@ -3795,6 +4117,16 @@ ALTER TABLE public.agents_event ENABLE ALWAYS TRIGGER verdict_writes_its_event;
 CREATE CONSTRAINT TRIGGER version_is_recorded AFTER UPDATE OF workflow_id ON public.tickets_ticket DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((old.workflow_id IS DISTINCT FROM new.workflow_id)) EXECUTE FUNCTION public.omoi_version_is_recorded();
 
 ALTER TABLE public.tickets_ticket ENABLE ALWAYS TRIGGER version_is_recorded;
+
+
+CREATE CONSTRAINT TRIGGER wip_birth_guard AFTER INSERT ON public.tickets_ticket DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.omoi_wip_guard();
+
+ALTER TABLE public.tickets_ticket ENABLE ALWAYS TRIGGER wip_birth_guard;
+
+
+CREATE CONSTRAINT TRIGGER wip_guard AFTER UPDATE ON public.tickets_ticket DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((((old.phase)::text IS DISTINCT FROM (new.phase)::text) OR ((old.archived_at IS NOT NULL) AND (new.archived_at IS NULL)))) EXECUTE FUNCTION public.omoi_wip_guard();
+
+ALTER TABLE public.tickets_ticket ENABLE ALWAYS TRIGGER wip_guard;
 
 
 CREATE TRIGGER workflow_has_its_phases AFTER INSERT ON public.tickets_workflow FOR EACH ROW EXECUTE FUNCTION public.omoi_read_phases();
@@ -3983,6 +4315,10 @@ ALTER TABLE ONLY public.tickets_lane
     ADD CONSTRAINT tickets_lane_project_id_f62b22e3_fk_agents_project_id FOREIGN KEY (project_id) REFERENCES public.agents_project(id) DEFERRABLE INITIALLY DEFERRED;
 
 
+ALTER TABLE ONLY public.tickets_lane
+    ADD CONSTRAINT tickets_lane_workflow_id_07ea43ba_fk_tickets_workflow_id FOREIGN KEY (workflow_id) REFERENCES public.tickets_workflow(id) DEFERRABLE INITIALLY DEFERRED;
+
+
 ALTER TABLE ONLY public.tickets_lanelook
     ADD CONSTRAINT tickets_lanelook_lane_id_c416ba57_fk_tickets_lane_id FOREIGN KEY (lane_id) REFERENCES public.tickets_lane(id) DEFERRABLE INITIALLY DEFERRED;
 
@@ -4037,6 +4373,14 @@ ALTER TABLE ONLY public.tickets_phasemove
 
 ALTER TABLE ONLY public.tickets_repository
     ADD CONSTRAINT tickets_repository_project_id_df3fa54f_fk_agents_project_id FOREIGN KEY (project_id) REFERENCES public.agents_project(id) DEFERRABLE INITIALLY DEFERRED;
+
+
+ALTER TABLE ONLY public.tickets_storedestimate
+    ADD CONSTRAINT tickets_storedestimate_move_id_31589d0b_fk_tickets_phasemove_id FOREIGN KEY (move_id) REFERENCES public.tickets_phasemove(id) DEFERRABLE INITIALLY DEFERRED;
+
+
+ALTER TABLE ONLY public.tickets_storedestimate
+    ADD CONSTRAINT tickets_storedestimate_ticket_id_fe476871_fk_tickets_ticket_id FOREIGN KEY (ticket_id) REFERENCES public.tickets_ticket(id) DEFERRABLE INITIALLY DEFERRED;
 
 
 ALTER TABLE ONLY public.tickets_task

@@ -8,7 +8,7 @@ import omoi_site.database.sql
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0082_wait_gaps"),
+        ("tickets", "0083_standing_tickets"),
     ]
 
     operations = [
