@@ -1,5 +1,5 @@
 """CPU of a ticket page with 500 tasks, of a board of 10,000 tickets and of their overview, beside an empty
-page: the signed-in frame without content. Every request of the first screen counts, and PostgreSQL's part too.
+page: the signed-in frame without content. Every request of the first screen counts, PostgreSQL's part too.
 
 python3 manage.py bench pages [--json] [--rounds 5] [--quick]
 """

@@ -25,6 +25,7 @@ from tickets.models import (
     ContextNote,
     Edge,
     Freeze,
+    HourlyFigures,
     LaunchSpec,
     Link,
     Need,
@@ -111,6 +112,8 @@ def all_kinds(project, ticket, task, ada, operator):
     [claim] = Task.objects.claim(by=ada)
     fail(claim, by=ada, kind="validation")
     store_waits()
+    HourlyFigures.objects.count_events()
+    HourlyFigures.objects.sample_queue()
     Freeze.objects.freeze(project, by=operator, reason="The last act")
 
 
@@ -419,6 +422,8 @@ def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
         "Blob",
         "Chunk",
         "Awaited",
+        "FiguresPlace",
+        "HourlyFigures",
         "Lane",
         "LaneLook",
         "LaneWait",

@@ -18,6 +18,13 @@ class Migration(migrations.Migration):
                 ("id", models.SmallIntegerField(primary_key=True, serialize=False)),
                 ("xid", omoi_site.database.sql.XidField()),
                 ("event", models.BigIntegerField()),
+                (
+                    "at",
+                    models.DateTimeField(
+                        db_default=omoi_site.database.sql.ClockTimestamp(),
+                        help_text="when it counted some last",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(

@@ -59,7 +59,7 @@ def busy(project, ticket, ada, operator):
 def test_it_shows_what_needs_me_then_who_is_at_work_then_figures(page, busy):
     shown = text(page.get("/"))
 
-    assert "<title>(1) Overview · Omoi" in shown
+    assert "<title>(1) Overview · Omoi</title>" in shown
     places = [
         shown.index(found) for found in ('id="item-task_failed', f'id="work-{busy.task}"', "tile-queue")
     ]

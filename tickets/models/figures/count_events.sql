@@ -119,7 +119,8 @@ moved AS (
   UPDATE tickets_figuresplace p
   SET
     xid = last.xid,
-    event = last.id
+    event = last.id,
+    at = clock_timestamp()
   FROM (
     SELECT
       n.xid,

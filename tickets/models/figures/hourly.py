@@ -86,6 +86,7 @@ class FiguresPlace(models.Model):
     id = models.SmallIntegerField(primary_key=True)
     xid = sql.XidField()
     event = models.BigIntegerField()
+    at = models.DateTimeField(db_default=sql.ClockTimestamp(), help_text="when it counted some last")
 
     def __str__(self) -> str:
         return f"up to event {self.event}"
