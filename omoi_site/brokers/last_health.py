@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -25,8 +26,9 @@ class LastHealth:
         with self.turn:
             now = time.monotonic()
             if not self.asking and now - self.answered > FRESH_S:
-                self.asking, self.began = True, now
-                threading.Thread(target=self._ask, name="last health", daemon=True).start()
+                with contextlib.suppress(RuntimeError):  # no thread can be started: the next one tries again
+                    threading.Thread(target=self._ask, name="last health", daemon=True).start()
+                    self.asking, self.began = True, now
             self.turn.wait_for(lambda: not self.asking, max(0.0, self.began + PATIENCE_S - now))
             return self.answer
 

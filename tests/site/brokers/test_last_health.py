@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from unittest import mock
 
 from omoi_site.brokers.last_health import FRESH_S, LastHealth
 from tests.support.wait import until
@@ -33,3 +34,14 @@ def test_an_answer_that_comes_at_once_is_told_and_asked_for_again_when_it_is_old
     health.answered -= FRESH_S
 
     assert [health.lately(), health.lately()] == ["", ""]
+
+
+def test_where_no_thread_can_be_started_the_next_one_asks(monkeypatch):
+    health = LastHealth(lambda: "away")
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            threading.Thread, "start", mock.Mock(side_effect=RuntimeError("can't start new thread"))
+        )
+        assert health.lately() == ""
+
+    assert health.lately() == "away"
