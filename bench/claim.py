@@ -206,7 +206,7 @@ def _agent(name: str, served: int, project: Any) -> Any:
 
 
 def _claim() -> str:
-    from tickets.models.claim.claim import CLAIM
+    from tickets.models.claim.claim_sql import CLAIM
 
     return CLAIM
 

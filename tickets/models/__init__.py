@@ -2,8 +2,9 @@
 
 from agents.models import AgentUnavailable
 from tickets.models.attention.notice import Notice
-from tickets.models.claim.claim import CapacityFull, Claim, ClaimOptions
+from tickets.models.claim.claim import CapacityFull, ClaimOptions
 from tickets.models.claim.fence import ClaimLost
+from tickets.models.claim.granted_claim import Claim
 from tickets.models.claim.latest_grant import LatestGrant
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.workload import Match, fleet

@@ -17,7 +17,7 @@ from tests.factories import complete
 from tests.support import cluster
 from tests.support.vacuum import vacuum
 from tickets.models import Edge, Need, Outcome, Task
-from tickets.models.claim.claim import CLAIM
+from tickets.models.claim.claim_sql import CLAIM
 from tickets.models.claim.lease import RENEW
 from tickets.models.claim.settle import SETTLE
 from tickets.models.task.open_needs import DECIDE

@@ -11,7 +11,7 @@ from tests.support.vacuum import vacuum
 from tests.tickets.claim.test_limits import in_doing, limit
 from tests.tickets.claim.test_wip import age
 from tickets.models import Lane, Task, TaskSpec, Ticket, TicketSpec, Workflow
-from tickets.models.claim.claim import CLAIM, CLAIM_GUARDED, LOCK_AGENT, LOCK_GUARDS
+from tickets.models.claim.claim_sql import CLAIM, CLAIM_GUARDED, LOCK_AGENT, LOCK_GUARDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,7 +13,7 @@ from bench.claim import asked, backlog, connect, numbered
 from omoi_site.database import sql
 from tests.factories import complete
 from tickets.models import Edge, Need, Task, TaskSpec
-from tickets.models.claim.claim import CLAIM
+from tickets.models.claim.claim_sql import CLAIM
 from tickets.models.claim.lease import RENEW
 from tickets.models.claim.settle import SETTLE
 from tickets.models.claim.start import START

@@ -14,6 +14,7 @@ from tests.tickets.claim.test_races import THREE, Unlocked
 from tickets.models import Edge, Need, Outcome, SweepRun, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.claim import claim as claim_verb
 from tickets.models.claim import last_guards
+from tickets.models.claim.claim_sql import GRANTED_UNSEEN
 from tickets.models.task import create, need
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,7 +90,7 @@ def test_two_agents_claim_one_task(fresh, ada, bob):
 def test_one_agent_claims_twice(fresh, ada, monkeypatch, counted):
     Agent.objects.filter(pk=ada.pk).update(capacity=1)
     if not counted:
-        monkeypatch.setattr(claim_verb, "CLAIM", claim_verb.CLAIM.replace(claim_verb.GRANTED_UNSEEN, "false"))
+        monkeypatch.setattr(claim_verb, "CLAIM", claim_verb.CLAIM.replace(GRANTED_UNSEEN, "false"))
 
     def scene():
         fresh(count=2)

@@ -32,6 +32,7 @@ from tickets.models import (
     Workflow,
 )
 from tickets.models.claim import claim
+from tickets.models.claim.claim_sql import GRANTED_UNSEEN
 from tickets.models.task import create, need, open_needs
 from tickets.models.task.recheck import WRONG_NEEDS
 from tickets.models.task.task_spec import NeedSpec
@@ -215,7 +216,7 @@ def test_a_retry_beside_another_parents_end_leaves_the_count_right(ticket, ada, 
 def test_a_claim_that_waited_for_another_counts_anew(ticket, ada, operator, monkeypatch, counted):
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(20)], by=operator)
     if not counted:
-        monkeypatch.setattr(claim, "CLAIM", claim.CLAIM.replace(claim.GRANTED_UNSEEN, "false"))
+        monkeypatch.setattr(claim, "CLAIM", claim.CLAIM.replace(GRANTED_UNSEEN, "false"))
 
     with meanwhile(lambda: Task.objects.claim(by=ada, limit=5)) as second:
         assert len(Task.objects.claim(by=ada, limit=3)) == 3

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Agent
 from bench.claim import asked, backlog, measure
 from tickets.models import ContextNote, Task, Ticket
-from tickets.models.claim.claim import CLAIM
+from tickets.models.claim.claim_sql import CLAIM
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

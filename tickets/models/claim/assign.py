@@ -21,17 +21,16 @@ from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound, OmoiError
-from tickets.models.claim.claim import (
+from tickets.models.claim.claim import CapacityFull, claim_params
+from tickets.models.claim.claim_sql import (
     LOCK_GUARDS,
     SERVED,
     TRY_OUT,
-    CapacityFull,
-    claim_params,
     claim_statement,
-    claims_of,
     guarded_choice,
 )
 from tickets.models.claim.fence import NO_KEY
+from tickets.models.claim.granted_claim import claims_of
 from tickets.models.explain.sql_fragments import LANE_HELD_BACK
 from tickets.models.explain.task_explanation import explanations
 from tickets.models.freeze.frozen import frozen

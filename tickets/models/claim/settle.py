@@ -17,7 +17,7 @@ from agents.models import Actor, Agent, Key, holder, via
 from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
 from tickets.models.claim import failures
-from tickets.models.claim.claim import LOCK_AGENT
+from tickets.models.claim.claim_sql import LOCK_AGENT
 from tickets.models.claim.consequences import Consequences
 from tickets.models.claim.failure_kind import TRANSIENT
 from tickets.models.claim.fence import (

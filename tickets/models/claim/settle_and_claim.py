@@ -8,18 +8,9 @@ from typing import Any, TypeVar, Unpack
 
 from agents.models import Agent
 from omoi_site.database import prepared, sql
-from tickets.models.claim.claim import (
-    BRIEF,
-    CLAIM_NEXT,
-    GRANTED,
-    LOCK_AGENT,
-    Claim,
-    Claiming,
-    ClaimOptions,
-    claim_of,
-    claim_params,
-    claims_of,
-)
+from tickets.models.claim.claim import Claiming, ClaimOptions, claim_params
+from tickets.models.claim.claim_sql import BRIEF, CLAIM_NEXT, GRANTED, LOCK_AGENT
+from tickets.models.claim.granted_claim import Claim, claim_of, claims_of
 from tickets.models.claim.outcome import Outcome, Settlement
 from tickets.models.claim.settle import Settling
 from tickets.models.explain.sql_fragments import LEASE_HOLDS
