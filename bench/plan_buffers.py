@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -17,21 +18,33 @@ def measure(statement: str, parameters: dict[str, Any]) -> dict[str, int]:
     """Buffers of one run of the prepared statement with its generic plan, by part (the name of the CTE). Each
     run is rolled back.
     """
-    text, names = numbered(statement)
-    options = ", ".join("NULL" if parameters[name] is None else _literal(parameters[name]) for name in names)
+    [found] = measure_in_turn([(statement, parameters)])
+    return found
+
+
+def measure_in_turn(statements: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, int]]:
+    """Like `measure`, of statements that run one after the other in one transaction."""
     with connect() as link:
         link.execute("SET plan_cache_mode = force_generic_plan")
-        link.execute(f"PREPARE measured AS {text}".encode())
+        calls = []
+        for number, (statement, parameters) in enumerate(statements):
+            text, names = numbered(statement)
+            link.execute(f"PREPARE measured{number} AS {text}".encode())
+            values = ", ".join(_literal(parameters[name]) for name in names)
+            calls.append(f"EXECUTE measured{number}" + (f"({values})" if values else ""))
 
-        def run() -> dict[str, Any]:
+        def run(number: int) -> dict[str, Any]:
             link.execute("BEGIN")
-            [[found]] = link.execute(
-                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE measured({options})".encode()
-            ).fetchone()
+            for call in calls[:number]:
+                link.execute(call.encode())
+            explained = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {calls[number]}"
+            [[found]] = link.execute(explained.encode()).fetchone()
             link.execute("ROLLBACK")
             return dict(found)
 
-        return parts(with_filled_caches(run)["Plan"])
+        return [
+            parts(with_filled_caches(functools.partial(run, number))["Plan"]) for number in range(len(calls))
+        ]
 
 
 def with_filled_caches(run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -72,6 +85,8 @@ def connect() -> psycopg.Connection[Any]:
 
 
 def _literal(value: Any) -> str:
+    if value is None:
+        return "NULL"
     return (
         "'{" + ",".join(json.dumps(each) if isinstance(each, str) else str(each) for each in value) + "}'"
         if isinstance(value, list)

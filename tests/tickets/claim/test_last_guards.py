@@ -49,7 +49,7 @@ def claimed(agent, **options):
     return claims and claims[0].ticket.split("-")[0], sent
 
 
-def test_only_the_first_claim_looks_for_guarded_lanes(project, ada, operator):
+def test_only_the_first_claim_looks_without_locks(project, ada, operator):
     in_doing(project, operator, 5)
     limit(project, operator, max_tickets=9)
 
@@ -62,7 +62,7 @@ def test_only_the_first_claim_looks_for_guarded_lanes(project, ada, operator):
     assert claimed(ada)[1] == ["look"]
 
 
-LOOKS_AGAIN = ["lock", "grant", "look", "lock", "grant"]
+LOCKS_MORE = ["lock", "grant", "lock", "grant"]
 
 
 def test_critical_work_of_a_project_that_had_none_is_granted_first(project, other, ada, operator):
@@ -73,10 +73,10 @@ def test_critical_work_of_a_project_that_had_none_is_granted_first(project, othe
     complete(low, by=ada)
     in_doing(other, operator, 1, priority=0)
 
-    assert claimed(ada) == ("OTHER", LOOKS_AGAIN)
+    assert claimed(ada) == ("OTHER", LOCKS_MORE)
 
 
-def test_a_claim_that_looks_again_takes_what_became_guarded_in_turn(project, other, ada, operator):
+def test_what_became_guarded_is_taken_in_turn(project, other, ada, operator):
     in_doing(project, operator, 5)
     limit(project, operator, max_tickets=9)
     for _ in range(2):
@@ -84,7 +84,7 @@ def test_a_claim_that_looks_again_takes_what_became_guarded_in_turn(project, oth
     limit(other, operator, max_tickets=9)
     in_doing(other, operator, 2)
 
-    assert claimed(ada) == ("OTHER", LOOKS_AGAIN)  # whose turn it is
+    assert claimed(ada) == ("OTHER", LOCKS_MORE)  # whose turn it is
     assert claimed(ada) == ("OTHER", ["lock", "grant"])  # it has locked both
 
 
@@ -105,8 +105,8 @@ def claimed_inside(agent):
         return granted.ticket.split("-")[0]
 
 
-def lock_pools(agent, project):
-    prepared.rows(claim.LOCK_GUARDS[1], claim.claim_params(agent) | {"guards": [project.pk]})
+def lock_guards(agent, project):
+    prepared.rows(claim.LOCK_GUARDS, claim.claim_params(agent) | {"guards": [project.pk]})
 
 
 @pytest.mark.parametrize("released", [True, False], ids=["released", "without a savepoint"])
@@ -130,10 +130,10 @@ def test_locks_that_brought_nothing_are_released_inside_a_transaction(
         assert others.waits()  # for the lock of the project
         held = sql.rows(ADVISORY_LOCKS, [others.backend])
         if released:
-            lock_pools(bob, project)
+            lock_guards(bob, project)
         else:
             with pytest.raises(OperationalError, match="lock timeout"), transaction.atomic():
-                lock_pools(bob, project)
+                lock_guards(bob, project)
 
     assert [row["project"] for row in held] == ([] if released else [other.pk])
     assert others.answer() == project.key

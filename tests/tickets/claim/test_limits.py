@@ -150,7 +150,7 @@ def test_two_claims_at_once_do_not_both_take_the_last_place(project, operator, m
     )
     limit(project, operator, **{what: 1})
     if not locked:
-        monkeypatch.setattr(claim, "LOCK_GUARDS", [])
+        monkeypatch.setattr(claim, "LOCK_GUARDS", "SELECT")
 
     with meanwhile(lambda: Task.objects.claim(by=two), waits=locked) as second:
         assert Task.objects.claim(by=one)

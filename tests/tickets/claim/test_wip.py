@@ -118,7 +118,7 @@ def test_a_claim_waits_for_a_move_that_fills_the_phase(project, operator, hands,
     [claim] = Task.objects.claim(by=hands)
     complete(claim, by=hands)
     if not locked:
-        monkeypatch.setattr(claims, "LOCK_GUARDS", [])
+        monkeypatch.setattr(claims, "LOCK_GUARDS", "SELECT")
 
     with meanwhile(lambda: granted(hands), waits=locked) as other:
         with Ticket.objects.locked(pk=first.pk) as row:

@@ -75,6 +75,7 @@ GRANT = claim_statement(
     key_holds="true",
     delivers_first="false",
     begins="false",  # its next claim does
+    lock_agent="",
 )
 # What keeps a task from everybody; the other causes are about the agents that could do it.
 OF_AGENTS = ("capability", "capacity", "agent_silent", "broker")
@@ -163,8 +164,7 @@ def _grant(agent: Agent, given: dict[str, Any], by: Actor, project: Project) -> 
         "locked": True,
         "guards": [project.pk],
     }
-    for lock in LOCK_GUARDS:
-        sql.rows(lock, params)
+    sql.rows(LOCK_GUARDS, params)
     rows = sql.rows(GRANT, params)
     if not rows:
         raise AgentUnavailable(f"{agent} is {agent.state}, so it takes nothing")

@@ -27,9 +27,11 @@ from tickets.models.claim.claim_sql import (
     CLAIM,
     CLAIM_GUARDED,
     DELIVER,
+    FIND_GUARDS,
     LAPSING,
     LOCK_AGENT,
     LOCK_GUARDS,
+    LOCK_PROFILE_POOLS,
     MARK,
     RELEASE_LOCKS,
     WAKING,
@@ -98,10 +100,8 @@ class Claiming(Leasing[Row]):
         """
         rights.require_scope(by, "work")
         params = claim_params(by, **options)
-        rows = self._take_again(params) or prepared.rows(CLAIM, params)
-        if rows and rows[0]["id"] is None and rows[0]["guards"]:
-            rows = self._take_guarded(params, rows[0]["guards"])
-        if not rows or rows[0]["assigned"]:
+        rows = self._look(params)
+        if not rows or rows[0]["stale"] or rows[0]["assigned"]:
             return None
         first = rows[0]
         if first["id"] is None and (not first["free"] or first["lapsed"] or first["due"]):
@@ -133,38 +133,51 @@ class Claiming(Leasing[Row]):
 
         Outside of a transaction, the statement is one.
         """
-        if rows := self._take_again(params):
-            return rows
-        rows = prepared.rows(CLAIM, params)
+        rows = self._look(params)
         if rows and rows[0]["stale"]:
-            rows = self._take_locked(params)
-        if rows and rows[0]["guards"]:
-            rows = self._take_guarded(params, rows[0]["guards"])
+            rows = self._follow(params, self._take_locked(params))
         return rows
+
+    def _look(self, params: dict[str, Any]) -> list[dict[str, Any]]:
+        """Like `_take`, but if the agent was granted tasks in the meantime, the row says so (`stale`)."""
+        if guards := last_guards(params):
+            rows = self._take_guarded(params | {"remembered": True}, guards)
+            more = rows[0]["guards"] if rows and not _granted(rows) else None
+            if more and not set(more) <= set(guards):  # other guarded lanes may have something more urgent
+                rows = self._take_guarded(params, more)
+            return rows
+        if params["names_pools"]:  # each of its lanes is guarded
+            return self._take_guarded(params)
+        return self._follow(params, prepared.rows(CLAIM, params))
 
     @sql.joined
     def _take_locked(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         prepared.rows(LOCK_AGENT, params)
         return prepared.rows(CLAIM, params | {"locked": True})
 
-    def _take_again(self, params: dict[str, Any]) -> list[dict[str, Any]]:
-        """What is granted with the locks that the agent's last claim needed. Empty: only the first look can
-        tell, because there is nothing, or because other guarded lanes may have something more urgent.
-        """
-        guards = last_guards(params)
-        rows = self._take_guarded(params | {"remembered": True}, guards) if guards else []
-        return rows if _granted(rows) else []
+    def _follow(self, params: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """These rows of CLAIM; where they name guarded lanes, what is granted with their locks."""
+        return self._take_guarded(params, rows[0]["guards"]) if rows and rows[0]["guards"] else rows
 
     @sql.joined
-    def _take_guarded(self, params: dict[str, Any], guards: list[int]) -> list[dict[str, Any]]:
-        """Like `_take`, with the locks of guarded lanes of these projects. Of others it takes nothing: a lane
-        that became guarded a moment ago is left to the next claim, which locks what this one names.
+    def _take_guarded(
+        self, params: dict[str, Any], guards: list[int] | None = None
+    ) -> list[dict[str, Any]]:
+        """Like `_take`, with the locks of guarded lanes of these projects, or of all that may have work. Of
+        others it takes nothing: a lane that became guarded a moment ago is left to the next claim, which
+        locks what this one names.
         """
-        params = params | {"locked": True, "guards": guards}
         inside = bool(connection.savepoint_ids)  # the transaction of a caller
+        params = params | {"locked": True, "guards": guards or []}
         acts = [MARK] if inside else []
-        acts += [LOCK_AGENT, *LOCK_GUARDS, CLAIM_GUARDED]
-        rows = prepared.together(*((act, params) for act in acts), last=True)[-1]
+        if guards is None:
+            [found] = prepared.together(*((act, params) for act in [*acts, FIND_GUARDS]))[-1]
+            acts, params["guards"] = [], found["guards"] or []
+        else:
+            acts.append(LOCK_GUARDS)
+        if params["worker"]:
+            acts.append(LOCK_PROFILE_POOLS)
+        rows = prepared.together(*((act, params) for act in [*acts, CLAIM_GUARDED]), last=True)[-1]
         if inside and not _granted(rows):
             prepared.rows(RELEASE_LOCKS, {})
         remember(params, rows[0]["guards"] if rows else None)
@@ -195,4 +208,6 @@ def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:
         "granted_with": "",
         "guards": [],
         "remembered": False,
+        "worker": by.runs_profiles,
+        "names_pools": bool(by.pools),
     }

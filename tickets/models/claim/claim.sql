@@ -1,4 +1,4 @@
--- The agent's row, locked, in its newest version.
+-- The agent's row, locked, in its newest version: here, or before this statement began.
 WITH locked AS MATERIALIZED (
   SELECT
     a.id,
@@ -15,7 +15,7 @@ WITH locked AS MATERIALIZED (
   FROM agents_agent a
   WHERE a.id = %(agent)s
     AND a.state = 'available'
-  FOR NO KEY UPDATE
+  {lock_agent}
 ),
 
 -- After the agent, so that retiring it, which locks both in this order, never meets a claim half way.

@@ -3,7 +3,7 @@
 -- without free capacity learns only of its own claims, and one that is sent to guarded lanes nothing yet. The
 -- first row is found by its index; with EXISTS, PostgreSQL would scan the table.
   CASE
-    WHEN t.id IS NOT NULL OR {guards} IS NOT NULL THEN NULL
+    WHEN t.id IS NOT NULL OR {sent_on} THEN NULL
     WHEN agent.free = 0 THEN EXISTS (
       SELECT
       FROM tickets_task h
@@ -23,7 +23,7 @@
     )
   END AS lapsed,
   CASE
-    WHEN t.id IS NULL AND {guards} IS NULL THEN agent.free > 0 AND coalesce(
+    WHEN t.id IS NULL AND NOT {sent_on} THEN agent.free > 0 AND coalesce(
       (
         SELECT t.not_before
         FROM tickets_task t

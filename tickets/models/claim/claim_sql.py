@@ -67,7 +67,6 @@ LATERAL (
     FROM agents_agent seen
     WHERE seen.id = locked.id
   )""".strip()
-KNOWN_UNDER_LOCK = "(SELECT false AS stale)"
 
 
 SPARE = 8  # tasks of a lane that are looked at beyond those needed, because others may be locked
@@ -150,6 +149,7 @@ BY_CLAIM = {
     "key_holds": KEY_HOLDS,
     "delivers_first": "true",
     "known": KNOWN,
+    "lock_agent": "FOR NO KEY UPDATE",
     "begins": "NOT (SELECT runs_profiles FROM agent)",
     "events": task_events(
         "granted", "'task.claimed'", data="jsonb_build_object('fence', fence, 'attempt', attempts)"
@@ -157,7 +157,14 @@ BY_CLAIM = {
 }
 
 
-def claim_statement(choice: str, guards: str, *, missed: bool, tried: str = "", **otherwise: str) -> str:
+# How a claim differs that begins with the locks of LOCK_GUARDS.
+UNDER_LOCK = {"known": "(SELECT false AS stale)", "lock_agent": ""}
+SENT_ON = f"({GUARDS} IS NOT NULL)"
+
+
+def claim_statement(
+    choice: str, guards: str, *, missed: bool, tried: str = "", sent_on: str = SENT_ON, **otherwise: str
+) -> str:
     """SQL of a grant; `otherwise` replaces parts of BY_CLAIM."""
     return sql.statement(
         __file__,
@@ -166,7 +173,7 @@ def claim_statement(choice: str, guards: str, *, missed: bool, tried: str = "", 
         guards=guards,
         tried=tried,
         missed=sql.statement(
-            __file__, "claim_missed", lease_ended=LEASE_ENDED, not_due=NOT_DUE, guards=guards
+            __file__, "claim_missed", lease_ended=LEASE_ENDED, not_due=NOT_DUE, sent_on=sent_on
         )
         if missed
         else "",
@@ -185,7 +192,9 @@ CLAIM = claim_statement(CHOICE, GUARDS, missed=True)
 CLAIM_NEXT = claim_statement(CHOICE, GUARDS, missed=False)
 # With the agent's row and the `guards` locked.
 TRY_OUT = sql.statement(__file__, "try_out")
-CLAIM_GUARDED = claim_statement(GUARDED_CHOICE, GUARDS, missed=True, tried=TRY_OUT, known=KNOWN_UNDER_LOCK)
+CLAIM_GUARDED = claim_statement(
+    GUARDED_CHOICE, GUARDS, missed=True, tried=TRY_OUT, sent_on="false", **UNDER_LOCK
+)
 # The claims of the agent that were assigned to it by hand and are to be delivered.
 DELIVER = sql.statement(
     __file__,
@@ -197,16 +206,26 @@ DELIVER = sql.statement(
     brief=BRIEF,
 )
 LOCK_AGENT = "SELECT FROM agents_agent WHERE id = %(agent)s FOR NO KEY UPDATE"
-# What must be locked before a grant from guarded lanes of the projects `guards`: statements with the
-# parameters of the claim, in this order, after the agent's row. Each locks its rows in the order of their
-# ids.
-LOCK_GUARDS = [
-    f"""
-    SELECT pg_advisory_xact_lock({GUARD_LOCK}, p.id)
-    FROM (SELECT DISTINCT unnest(%(guards)s::int[]) AS id ORDER BY 1) p
-    """,
-    sql.statement(__file__, "lock_pools"),
-]
+# What must be locked before a grant from guarded lanes of the projects `guards`; for a worker also the pools
+# of its profiles.
+LOCK_GUARDS = sql.statement(
+    __file__,
+    "lock_guards",
+    columns="",
+    lock=str(GUARD_LOCK),
+    found="SELECT DISTINCT g.id FROM agent CROSS JOIN unnest(%(guards)s::int[]) g(id)",
+)
+LOCK_PROFILE_POOLS = sql.statement(__file__, "lock_profile_pools")
+# The same, of all projects with guarded lanes that may have work for the agent, which it returns.
+FIND_GUARDS = sql.statement(
+    __file__,
+    "lock_guards",
+    columns=sql.statement(__file__, "columns_to_serve").rstrip(),
+    lock=str(GUARD_LOCK),
+    found=sql.statement(
+        __file__, "guarded_projects", served=SERVED.rstrip(), guarded=GUARDED, top=str(TOP)
+    ).rstrip(),
+)
 # In the transaction of a caller, locks with which nothing was granted are released: the next ones may have to
 # be taken before them.
 MARK, RELEASE_LOCKS = "SAVEPOINT guards", "ROLLBACK TO SAVEPOINT guards"

@@ -73,12 +73,17 @@ quota AS MATERIALIZED (
   GROUP BY agent.free, agent.pools
 ),
 
--- The pools that allow nothing; read only if there is somebody to leave tasks to.
+-- The pools that allow nothing; read only if somebody to leave tasks to names some.
 shut AS MATERIALIZED (
-  SELECT p.name::varchar
+  SELECT r.name::varchar
+  FROM rooms r
+  WHERE r.room <= 0
+  UNION ALL
+  SELECT p.name
   FROM agents_pool p
   CROSS JOIN {pool_room} r
-  WHERE r.room <= 0
+  WHERE p.name NOT IN (SELECT name FROM rooms)
+    AND r.room <= 0
 ),
 
 -- The lanes whose tasks this agent leaves to others while it is to avoid them: those that another live agent
@@ -89,6 +94,7 @@ left_to_others AS MATERIALIZED (
   CROSS JOIN lanes l
   LEFT JOIN limits b ON b.project_id = l.project_id
   WHERE l.avoids
+    AND b.open IS NOT FALSE
     AND EXISTS (
       SELECT
       FROM agents_agent a
@@ -120,7 +126,7 @@ left_to_others AS MATERIALIZED (
         AND NOT c.alone
         AND c.held < CASE WHEN l.alone THEN 1 ELSE a.capacity END
         -- an agent whose pool allows nothing takes none
-        AND NOT a.pools && ARRAY(SELECT name FROM shut)
+        AND (a.pools = '{}' OR NOT a.pools && ARRAY(SELECT name FROM shut))
         AND (b.vacant IS NOT FALSE OR c.inside)
     )
 ),
@@ -260,14 +266,18 @@ picked AS MATERIALIZED (
   LIMIT (SELECT least(first_head.allowed, quota.free) FROM first_head, quota)
 ),
 
--- If something of a guarded lane is taken: the projects of all guarded lanes that may have work, also of
--- those that are not locked now.
+-- If something of a guarded lane is taken, or nothing at all: the projects of all guarded lanes that may have
+-- work, also of those that are not locked now. With nothing taken, those that are locked stay among them.
 guards AS MATERIALIZED (
   SELECT array_to_json(array_agg(DISTINCT l.project_id)) AS projects
   FROM agent
-  JOIN lanes l ON {guarded} AND l.floor < {top}
+  CROSS JOIN (SELECT count(*) AS taken FROM picked) k
+  JOIN lanes l
+    ON {guarded}
+      AND (l.floor < {top} OR k.taken = 0 AND l.project_id = ANY (%(guards)s::bigint[]))
   HAVING bool_or(
-    l.id = ANY (
+    k.taken = 0
+    OR l.id = ANY (
       ARRAY(
         SELECT h.lane_id
         FROM picked p

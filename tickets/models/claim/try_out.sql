@@ -30,5 +30,6 @@ tried AS (
       g.rank,
       g.id
   ) f
-  WHERE p.name = f.name
+  WHERE p.name = ANY (ARRAY(SELECT r.name FROM rooms r WHERE r.due))
+    AND p.name = f.name
 ),

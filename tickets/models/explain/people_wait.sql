@@ -21,7 +21,17 @@ SELECT
     WHEN p.approvals->>'role' = 'admin' THEN 'admin'
     ELSE 'approver'
   END AS who
-FROM {open_phases}
+FROM (
+  -- the phase that was found is open, and mostly the only one: then no other is looked for
+  SELECT
+    CASE
+      WHEN k.workflow_id = p.workflow_id AND p.automatic <> 'on_claim' THEN ARRAY[k.phase]
+      ELSE (
+        SELECT o.phases
+        FROM {open_phases}
+      )
+    END AS phases
+) o
 WHERE NOT EXISTS (
   SELECT
   FROM tickets_task t
@@ -32,3 +42,4 @@ WHERE NOT EXISTS (
   OFFSET 0
 )
 AND NOT ({automatic})
+OFFSET 0  -- since when is only asked of those that wait
