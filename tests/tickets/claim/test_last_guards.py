@@ -62,6 +62,35 @@ def test_only_the_first_claim_looks_without_locks(project, ada, operator):
     assert claimed(ada)[1] == ["look"]
 
 
+def test_a_claim_that_finds_nothing_keeps_its_locks_in_mind(project, ada, bob, operator):
+    """At a limit it looks once, and the work that comes then is granted without another look."""
+    in_doing(project, operator, 5)
+    limit(project, operator, max_tickets=9)
+    claimed(ada)
+    limit(project, operator, max_tickets=1)
+
+    assert claimed(ada) == ([], ["lock", "grant"])
+    assert claimed(ada) == ([], ["lock", "grant"])
+    limit(project, operator, max_tickets=9)
+    assert claimed(ada) == (project.key, ["lock", "grant"])
+
+
+def test_an_agent_that_names_pools_never_looks_without_locks(project, other, ada, operator):
+    """Each of its lanes is guarded; which projects to lock, it finds with its own row locked."""
+    Pool.objects.create_pool("shared", by=operator)
+    Agent.objects.filter(pk=ada.pk).update(pools=["shared"])
+    ada.refresh_from_db()
+
+    assert claimed(ada) == ([], ["lock", "grant"])
+    in_doing(other, operator, 2)
+    assert claimed(ada) == ("OTHER", ["lock", "grant"])
+    in_doing(project, operator, 1)
+    with transaction.atomic():
+        assert claimed(ada) == (project.key, LOCKS_MORE)
+        held = sql.rows(ADVISORY_LOCKS, [connection.connection.info.backend_pid])
+    assert {row["project"] for row in held} == {project.pk, other.pk}
+
+
 LOCKS_MORE = ["lock", "grant", "lock", "grant"]
 
 

@@ -56,7 +56,9 @@ def two(operator, pool):
 def unlocked(monkeypatch):
     def patch():
         for name in ("LOCK_GUARDS", "FIND_GUARDS"):
-            text = getattr(claim, name).replace("JOIN agent ON NOT agent.runs_profiles", "JOIN agent ON false")
+            text = getattr(claim, name).replace(
+                "JOIN agent ON NOT agent.runs_profiles", "JOIN agent ON false"
+            )
             assert text != getattr(claim, name)
             monkeypatch.setattr(claim, name, text)
 

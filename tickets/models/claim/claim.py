@@ -8,8 +8,8 @@ more, with the lock held.
 Some lanes are guarded: before a task of theirs is granted, something must be counted that others may change
 at the same time, such as the agents at work in the project. If one of the first tasks is in such a lane, the
 statement takes nothing. Then the agent's row and what guards these lanes are locked, and a second statement
-(guarded_choice.sql) chooses among all lanes, with a snapshot from after the locks. An agent whose last claim
-was granted work of such lanes begins with the second statement (last_guards.py).
+(guarded_choice.sql) chooses among all lanes, with a snapshot from after the locks. An agent that names pools,
+or whose last claim needed such locks (last_guards.py), begins with them.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Claiming(Leasing[Row]):
         """Like `_take`, but if the agent was granted tasks in the meantime, the row says so (`stale`)."""
         if guards := last_guards(params):
             rows = self._take_guarded(params | {"remembered": True}, guards)
-            more = rows[0]["guards"] if rows and not _granted(rows) else None
+            more = rows[0]["guards"] if rows and rows[0]["free"] and not _granted(rows) else None
             if more and not set(more) <= set(guards):  # other guarded lanes may have something more urgent
                 rows = self._take_guarded(params, more)
             return rows
@@ -160,9 +160,7 @@ class Claiming(Leasing[Row]):
         return self._take_guarded(params, rows[0]["guards"]) if rows and rows[0]["guards"] else rows
 
     @sql.joined
-    def _take_guarded(
-        self, params: dict[str, Any], guards: list[int] | None = None
-    ) -> list[dict[str, Any]]:
+    def _take_guarded(self, params: dict[str, Any], guards: list[int] | None = None) -> list[dict[str, Any]]:
         """Like `_take`, with the locks of guarded lanes of these projects, or of all that may have work. Of
         others it takes nothing: a lane that became guarded a moment ago is left to the next claim, which
         locks what this one names.

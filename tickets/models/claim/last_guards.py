@@ -1,10 +1,9 @@
-"""Where agents were granted work of guarded lanes last: a hint that spares a claim its first look.
+"""Which guarded lanes agents needed last: a hint that spares a claim its first look.
 
 An agent whose work is in guarded lanes would pay for two statements with each claim: one that only learns
 which projects to lock, and one that grants. This remembers the projects, so the next claim that asks the same
-begins with the second. That takes nothing while other guarded lanes may have work, which may come first. A
-claim that finds nothing that way begins again with the first look, so what is remembered may be old, or gone
-with its process.
+begins with the second. That takes nothing while other guarded lanes may have work, which may come first: it
+names them, and the claim locks them too. So what is remembered may be old, or gone with its process.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ _projects: dict[tuple[Any, ...], list[int]] = {}
 
 def last_guards(params: dict[str, Any]) -> list[int]:
     """The projects whose guarded lanes had work at the last claim with these parameters, if it was granted
-    some of it.
+    some of it, or nothing at all.
     """
     return _projects.get(_asked(params), [])
 
