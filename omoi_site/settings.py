@@ -145,6 +145,7 @@ TEMPLATES = [
                 "omoi_site.templatetags.omoi",
                 "tickets.templatetags.tickets",
                 "tickets.templatetags.addresses",
+                "tickets.templatetags.agents",
                 "tickets.templatetags.attention",
                 "tickets.templatetags.buttons",
                 "tickets.templatetags.freeze",

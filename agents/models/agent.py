@@ -19,7 +19,7 @@ from psycopg.types.json import Jsonb
 
 from agents.models import callbacks, rights
 from agents.models.actor import Actor, label, sees_all, via
-from agents.models.agent_presence import MOST_INSTANCES, SHARED_WITHIN_S, AgentPresence
+from agents.models.agent_presence import HEARD, MINUTE, MOST_INSTANCES, SHARED_WITHIN_S, AgentPresence
 from agents.models.agent_spec import AgentSpec
 from agents.models.key_sql import HELD_KEY, KEY_HOLDS
 from agents.models.pool import Pool
@@ -44,6 +44,8 @@ PRESENCE = sql.statement(
     key_holds=KEY_HOLDS,
     shared_within=str(SHARED_WITHIN_S),
     most_instances=str(MOST_INSTANCES),
+    minute=MINUTE,
+    heard=HEARD,
 )
 
 
@@ -104,6 +106,19 @@ class AgentQuerySet(Locking["Agent"]):
         near = self.model._default_manager.filter(projects__in=Project.objects.seen_by(who)).values("pk")
         itself = models.Q(pk=who.pk) if isinstance(who, Agent) else models.Q(owner=who)
         return self.filter(models.Q(pk__in=near) | itself)
+
+    def allowing(self, person: Actor, scope: str) -> AgentQuerySet:
+        """Those of which this person has the scope everywhere, as `rights.everywhere` says of one: in each of
+        their projects; for one without projects, in the installation.
+        """
+        if scope in rights.scopes(person):
+            return self
+        allowing = Project.objects.allowing(person, scope).values("pk")
+        elsewhere = Project.objects.exclude(pk__in=allowing).values("pk")
+        return self.filter(pk__in=self._in(allowing)).exclude(pk__in=self._in(elsewhere))
+
+    def _in(self, projects: models.QuerySet[Any]) -> models.QuerySet[Any]:
+        return self.model.objects.filter(projects__in=projects).values("pk")
 
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Agent]:

@@ -7,7 +7,20 @@ from django.db.models.functions import Now
 
 from omoi_site.database import sql
 
-SEEN = sql.statement(__file__, "seen")
+MINUTES = 1440  # in which it is known whether an agent was heard from
+# The bit of a minute is the last one; those before move to the left as time goes on.
+MINUTE = f"1::bit({MINUTES})"
+MINUTE_OF = "floor(extract(epoch FROM {at}) / 60)::int"
+
+
+def passed(since: str, at: str) -> str:
+    """SQL: how many minutes have begun between two times; after a step back of the clock none."""
+    return f"greatest(0, {MINUTE_OF.format(at=at)} - {MINUTE_OF.format(at=since)})"
+
+
+# The minutes of presence `p`, which is heard from at the time of `excluded`.
+HEARD = f"(p.minutes << {passed('p.last_seen_at', 'excluded.last_seen_at')}) | {MINUTE}"
+SEEN = sql.statement(__file__, "seen", minute=MINUTE, heard=HEARD)
 SHARED_WITHIN_S = 60  # processes heard from within this time live at the same time
 SHARED_FOR_S = 120  # so long it counts as shared after it was last seen to be
 MOST_INSTANCES = 8
@@ -52,6 +65,14 @@ class AgentPresence(models.Model):
     )
     shared_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="when that was last seen"
+    )
+
+    minutes = sql.BitField(
+        MINUTES,
+        db_default="0" * MINUTES,
+        editable=False,
+        help_text="those of the last day in which it was heard from, as bits: the last one is the minute of"
+        " `last_seen_at`",
     )
 
     objects = AgentPresenceQuerySet.as_manager()

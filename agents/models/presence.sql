@@ -11,7 +11,7 @@ process AS MATERIALIZED (
   WHERE %(instance)s::text <> ''
 )
 
-INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics, instances)
+INSERT INTO agents_agentpresence AS p (agent_id, last_seen_at, unread, word, metrics, instances, minutes)
 SELECT
   %(agent)s::bigint,
   clock_timestamp(),
@@ -21,10 +21,12 @@ SELECT
   coalesce(
     (SELECT jsonb_build_object(instance, jsonb_build_array(now, now)) FROM process),
     '{}'
-  )
+  ),
+  {minute}
 WHERE {key_holds}
 ON CONFLICT (agent_id) DO UPDATE SET
   last_seen_at = excluded.last_seen_at,
+  minutes = {heard},
   word = coalesce(%(word)s::varchar, p.word),
   metrics = coalesce(%(metrics)s::jsonb, p.metrics),
   instances = coalesce(

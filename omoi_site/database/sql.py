@@ -218,6 +218,21 @@ class XidField(models.BigIntegerField):
         return None if value is None else int(value)
 
 
+class BitField(models.TextField):
+    """So many bits, as a text of zeros and ones."""
+
+    def __init__(self, bits: int, **how: Any) -> None:
+        super().__init__(**how)
+        self.bits = bits
+
+    def deconstruct(self) -> Any:
+        name, path, args, how = super().deconstruct()
+        return name, path, [self.bits, *args], how
+
+    def db_type(self, connection: Any) -> str:
+        return f"bit({self.bits})"
+
+
 class CurrentXid(models.Func):
     function = "pg_current_xact_id"
     output_field = XidField()

@@ -164,7 +164,7 @@ if (letters) {
   letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
 }
 
-const GO_TO = { o: "/", b: "/board/", n: "/attention/", w: "/workflows/" };
+const GO_TO = { a: "/agents/", o: "/", b: "/board/", n: "/attention/", w: "/workflows/" };
 let goAt = 0;
 
 function typing(element) {
@@ -180,7 +180,10 @@ function isShortcut(event) {
 document.addEventListener("keydown", (event) => {
   if (!isShortcut(event)) return;
   const { key } = event;
-  if (goAt && Date.now() - goAt < 900 && GO_TO[key]) location.href = GO_TO[key];
+  if (goAt && Date.now() - goAt < 900 && GO_TO[key]) {
+    event.stopImmediatePropagation();  // on some pages the second letter does something by itself
+    location.href = GO_TO[key];
+  }
   goAt = key === "g" ? Date.now() : 0;
   if (key === "?") help();
   else if (key === "/" && one("[data-filter]")) {

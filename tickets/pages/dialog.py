@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from agents.models import Event, label
+from agents.models import Event, Retired, label
 from omoi_site import humanize
 from omoi_site.errors import Forbidden, OmoiError, VersionConflict
 from tickets.models import AlreadyDecided, Discovery, NotReady, Task, Ticket
@@ -15,12 +15,16 @@ from tickets.pages.actions.action import Action, Outdated
 from tickets.pages.actions.moves import Move
 from tickets.pages.forms import ActionForm
 from tickets.pages.gate_checklist import capital, entry_of, name_of, result_text
+from tickets.templatetags.addresses import ticket_address
 
 DONE = {  # where the kind of an event does not read as an act on it
     "approval.changes_requested": "requested changes",
     "approval.given": "approved it",
     "discovery.decided": "decided it",
+    "agent.made_available": "made it available",
+    "agent.made_unavailable": "set it to maintenance",
     "task.assigned": "reassigned it",
+    "task.revoked": "took it back",
     "task.taken": "took it",
     "ticket.criterion_answered": "named the evidence of a criterion",
     "ticket.followed_up": "opened a follow-up",
@@ -28,6 +32,7 @@ DONE = {  # where the kind of an event does not read as an act on it
 }
 LATE = (
     VersionConflict,
+    Retired,
     TransitionNotAllowed,
     NotReady,
     Outdated,
@@ -38,11 +43,10 @@ LATE = (
 class Dialog:
     """typed: the data of the last try, which is kept in the form. refused: the error of that try."""
 
-    def __init__(
-        self, action: Action, ticket: Ticket, typed: Mapping[str, str], refused: OmoiError | None = None
-    ) -> None:
+    back_label = "Back"
+
+    def __init__(self, action: Action, typed: Mapping[str, str], refused: OmoiError | None = None) -> None:
         self.action = action
-        self.ticket = ticket
         self.typed = typed
         self.refused = refused
 
@@ -51,9 +55,19 @@ class Dialog:
         return self.action.subject
 
     @property
+    def back(self) -> str:
+        """The address of the page that it belongs to."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """What it is about, as people know it."""
+        raise NotImplementedError
+
+    @property
     def title(self) -> str:
         label = self.action.label
-        return f"{label}: {self.subject.key}" if " " in label else f"{label} {self.subject.key}"
+        return f"{label}: {self.name}" if " " in label else f"{label} {self.name}"
 
     @property
     def refusal(self) -> str:
@@ -66,50 +80,52 @@ class Dialog:
     def why_not(self) -> str:
         """Why this person cannot do it now: first the state, then the right."""
         if not self.action.available:
-            own = isinstance(self.subject, Task | Discovery)
-            state = self.state if own else self.ticket.phase.replace("_", " ").lower()
-            return f"{self.subject.key} is now {state}, so this is not possible"
+            return f"{self.name} is now {self.state}, so this is not possible"
         return self.action.denied
 
     @property
     def state(self) -> str:
-        """What its subject, a task or a discovery, is now."""
-        return "decided" if isinstance(self.subject, Discovery) else self.subject.state.lower()
+        """What its subject is now."""
+        return str(self.subject.state).lower()
+
+    @property
+    def standing(self) -> str:
+        """The same as a sentence, after a change by somebody else."""
+        return f"It is {self.state} now"
 
     @cached_property
     def effects(self) -> Sequence[str]:
         return self.action.effects if self.action.available else ()
 
     @cached_property
+    def warning(self) -> str:
+        return self.action.warning if self.action.available else ""
+
+    @cached_property
     def form(self) -> ActionForm:
         """The form with what was typed, for the present state: sending it again applies to that."""
-        initial = {
-            "priority": self.ticket.priority_name,
-            **{name: value for name, value in self.typed.items() if value},
-            "version": self.ticket.version,
-            "state": self.action.state,
-        }
+        typed = {name: value for name, value in self.typed.items() if value}
+        initial = {**self.offered, **typed, "version": self.version, "state": self.action.state}
         form = self.action.form(initial=initial)
         if self.refused and "reason" in form.fields:
             form.fields["reason"].widget.attrs["aria-describedby"] = "refused"
         return form
 
     @property
+    def version(self) -> int:
+        """Which one of its subject was shown."""
+        return int(self.subject.version)
+
+    @property
+    def offered(self) -> dict[str, Any]:
+        """What the fields have before anything is typed."""
+        return {}
+
+    @property
     def plain_fields(self) -> Sequence[Any]:
         """The fields that are drawn one after the other."""
         fields = () if self.action.fields else self.form.visible_fields()
         return [field for field in fields if field.name != "past_limit"]
-
-    @property
-    def full(self) -> list[tuple[str, int]]:
-        """The phases to choose from that are full, each with its limit."""
-        return list(self.action.full.items()) if self.destinations and isinstance(self.action, Move) else []
-
-    @property
-    def destinations(self) -> Sequence[str]:
-        """The phases to choose from."""
-        action = self.action
-        return action.destinations if isinstance(action, Move) and not action.to and action.available else ()
 
     @cached_property
     def changed(self) -> Event | None:
@@ -128,28 +144,17 @@ class Dialog:
         """Whether that change was this same action: the answer was lost, or it was sent twice."""
         if not (self.mine and self.changed and self.changed.kind == self.action.event):
             return False
-        if isinstance(self.action, Move) and self.moved:
-            return self.moved[1] == (self.action.to or self.typed.get("to"))
         return self.action.is_made(self.typed)
 
     @property
     def again(self) -> bool:
         """Whether the form can be sent again: not if the action is done, or is no longer possible."""
-        to = self.typed.get("to")
-        astray = to and isinstance(self.refused, LATE) and to not in self.destinations
-        return not (self.done or self.never_shown or astray)
+        return not (self.done or self.never_shown)
 
     @property
     def never_shown(self) -> bool:
         """Whether the form was never shown, because its button was shown for another state."""
         return isinstance(self.refused, Outdated) and not self.typed
-
-    @property
-    def moved(self) -> tuple[str, str] | None:
-        """The phases from and to, if the other change was a move."""
-        if not self.changed or self.changed.kind != "ticket.moved":
-            return None
-        return self.changed.data["from"], self.changed.data["to"]
 
     @property
     def changed_by(self) -> str:
@@ -162,9 +167,91 @@ class Dialog:
         """The other change, in words."""
         if not self.changed:
             return ""
-        what = f"moved it {' → '.join(map(humanize.phase, self.moved))}" if self.moved else ""
         reason = f" ({self.changed.reason})" if self.changed.reason else ""
-        return f"{what or done_to_it(self.changed.kind)}{reason}"
+        return f"{self.done_to_it}{reason}"
+
+    @property
+    def done_to_it(self) -> str:
+        """The act in the kind of that change: ticket.edited gives "edited it"."""
+        kind = self.changed.kind if self.changed else ""
+        return DONE.get(kind) or f"{kind.rpartition('.')[2].replace('_', ' ')} it"
+
+
+class TicketDialog(Dialog):
+    """Of an action on a ticket, or on a task or discovery of it."""
+
+    back_label = "Back to the ticket"
+
+    def __init__(
+        self, action: Action, ticket: Ticket, typed: Mapping[str, str], refused: OmoiError | None = None
+    ) -> None:
+        super().__init__(action, typed, refused)
+        self.ticket = ticket
+
+    @property
+    def back(self) -> str:
+        return ticket_address(self.ticket.key)
+
+    @property
+    def name(self) -> str:
+        return str(self.subject.key)
+
+    @property
+    def version(self) -> int:
+        return int(self.ticket.version)
+
+    @property
+    def offered(self) -> dict[str, Any]:
+        return {"priority": self.ticket.priority_name}
+
+    @property
+    def state(self) -> str:
+        if isinstance(self.subject, Discovery):
+            return "decided"
+        return (
+            super().state if isinstance(self.subject, Task) else self.ticket.phase.replace("_", " ").lower()
+        )
+
+    @property
+    def standing(self) -> str:
+        if self.subject == self.ticket:
+            return f"It is now in {humanize.phase(self.ticket.phase)}"
+        return super().standing
+
+    @property
+    def full(self) -> list[tuple[str, int]]:
+        """The phases to choose from that are full, each with its limit."""
+        return list(self.action.full.items()) if self.destinations and isinstance(self.action, Move) else []
+
+    @property
+    def destinations(self) -> Sequence[str]:
+        """The phases to choose from."""
+        action = self.action
+        return action.destinations if isinstance(action, Move) and not action.to and action.available else ()
+
+    @property
+    def done(self) -> bool:
+        if isinstance(self.action, Move) and self.moved:
+            asked = self.moved[1] == (self.action.to or self.typed.get("to"))
+            return asked and self.mine and bool(self.changed and self.changed.kind == self.action.event)
+        return super().done
+
+    @property
+    def again(self) -> bool:
+        to = self.typed.get("to")
+        astray = to and isinstance(self.refused, LATE) and to not in self.destinations
+        return super().again and not astray
+
+    @property
+    def moved(self) -> tuple[str, str] | None:
+        """The phases from and to, if the other change was a move."""
+        if not self.changed or self.changed.kind != "ticket.moved":
+            return None
+        return self.changed.data["from"], self.changed.data["to"]
+
+    @property
+    def done_to_it(self) -> str:
+        return f"moved it {' → '.join(map(humanize.phase, self.moved))}" if self.moved else super().done_to_it
 
     @property
     def unmet(self) -> list[dict[str, Any]]:
@@ -179,8 +266,3 @@ class Dialog:
             }
             for reason in reasons
         ]
-
-
-def done_to_it(kind: str) -> str:
-    """The act in an event's kind: ticket.edited gives "edited it"."""
-    return DONE.get(kind) or f"{kind.rpartition('.')[2].replace('_', ' ')} it"

@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import include, path
 
 from tickets.pages import (
     artifact_views,
@@ -18,6 +18,7 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     path("board/", views.board, name="board"),
     path("attention/", attention.attention, name="attention"),
+    path("agents/", include("tickets.pages.agents.urls")),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/<str:name>/", workflow_views.workflow, name="workflow"),
     path("workflows/<str:name>/statistics/", statistics.workflow_statistics, name="workflow_statistics"),

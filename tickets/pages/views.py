@@ -30,7 +30,7 @@ from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, expect_unmoved
 from tickets.pages.board import Board
 from tickets.pages.board_query import STATES, BoardQuery
-from tickets.pages.dialog import Dialog
+from tickets.pages.dialog import TicketDialog
 from tickets.pages.ticket import TicketPage
 from tickets.templatetags.attention import counts_for
 
@@ -235,7 +235,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
         except Outdated as error:
             refused = error
     context = {
-        "dialog": Dialog(kind(subject, request.user), ticket, request.POST, refused),
+        "dialog": TicketDialog(kind(subject, request.user), ticket, request.POST, refused),
         "ticket": ticket,
         "section": back or "board",
         "back": back,

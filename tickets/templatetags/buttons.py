@@ -14,13 +14,13 @@ from omoi_site.templatetags.omoi import icon, words
 
 register = template.Library()
 
-LINK = '<a class="{}" href="{}?moves={}" data-action id="{}"{}>{}{}</a>'
+LINK = '<a class="{}" href="{}" data-action id="{}"{}>{}{}</a>'
 DENIED = '<button class="{}" id="{}" type="button" aria-disabled="true" title="{}"{}>{}{}</button>'
 FORM = """<form method="post" action="{}" data-action>
 <input type="hidden" name="csrfmiddlewaretoken" value="{}">
 <input type="hidden" name="version" value="{}">{}
 <button class="{}" type="submit" id="{}">{}{}</button></form>"""
-STATE = '<input type="hidden" name="state" value="{}">'
+HIDDEN = '<input type="hidden" name="{}" value="{}">'
 
 
 @register.simple_tag(takes_context=True)
@@ -46,16 +46,41 @@ def action_button(context: dict[str, Any], action: Any, look: str, place: str, t
             action.address,
             context.get("csrf_token"),
             ticket.version,
-            format_html(STATE, state) if state else "",
+            format_html(HIDDEN, "state", state) if state else "",
             classes,
             name,
             mark,
             label,
         )
     aria_label = format_html(' aria-label="{} {}" title="{}"', label, subject.key, label) if bare else ""
-    return format_html(
-        LINK, classes, action.address, ticket.moves, name, aria_label, mark, "" if bare else label
-    )
+    address = f"{action.address}?moves={ticket.moves}"
+    return format_html(LINK, classes, address, name, aria_label, mark, "" if bare else label)
+
+
+@register.simple_tag(takes_context=True)
+def agent_button(context: dict[str, Any], action: Any, look: str, back: str = "") -> SafeString:
+    """The button of an action on an agent. back: `list`, if it stands there, where each agent has its own."""
+    agent = action.subject
+    classes = "item" if look == "item" else f"btn {look}".strip()
+    name = f"{action.name}-{agent.pk}" if back else f"act-{action.name}"
+    mark = icon(action.icon, "sm")
+    if denied := action.denied:
+        return format_html(DENIED, classes, name, denied, "", mark, _denied_text(action.label, denied, look))
+    text = format_html('<span>{}<span class="sr-only"> {}</span></span>', action.label, agent.name)
+    if action.direct:
+        return format_html(
+            FORM,
+            action.address,
+            context.get("csrf_token"),
+            agent.version,
+            format_html(HIDDEN, "back", back) if back else "",
+            classes,
+            name,
+            mark,
+            text,
+        )
+    address = f"{action.address}?back={back}" if back else action.address
+    return format_html(LINK, classes, address, name, "", mark, text)
 
 
 def _denied_text(label: str, denied: str, look: str) -> SafeString:

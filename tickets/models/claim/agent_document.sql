@@ -1,4 +1,4 @@
--- An agent as it sees itself over REST. The status is that of FleetQuerySet.with_status.
+-- An agent as it sees itself over REST.
 SELECT
   a.version,
   (
@@ -9,13 +9,7 @@ SELECT
         a.kind,
         a.state,
         a.state_reason,
-        CASE
-          WHEN a.state <> 'available' THEN a.state
-          WHEN coalesce(clock_timestamp() - p.last_seen_at > {silent_after}, true) THEN 'stale'
-          WHEN clock_timestamp() - p.last_seen_at > {late_after} OR p.word = 'degraded' THEN 'degraded'
-          WHEN holds.n > 0 THEN 'running'
-          ELSE 'idle'
-        END AS status,
+        {status} AS status,
         a.capabilities,
         a.phases,
         a.tags,

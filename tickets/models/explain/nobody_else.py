@@ -70,12 +70,12 @@ def nobody_else(agent: Agent, verb: str) -> NobodyElse:
 
 @sql.atomic
 def stand_down(
-    pk: int, verb: str, *, by: Actor, reason: str, dry_run: bool = False
+    pk: int, verb: str, *, by: Actor, reason: str, version: int | None = None, dry_run: bool = False
 ) -> tuple[Agent, NobodyElse]:
     """Take the agent out of work by this verb; returns it, and what nobody else can do then. dry_run: it is
-    done, and taken back.
+    done, and taken back. Raises VersionConflict if the caller read another version.
     """
     left = nobody_else(Agent.objects.get(pk=pk), verb)
-    agent = Agent.objects.act(pk, verb, by=by, reason=reason)
+    agent = Agent.objects.act(pk, verb, by=by, version=version, reason=reason)
     transaction.set_rollback(dry_run)
     return agent, left

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeVar
 
 from django.db import transaction
 
@@ -125,6 +125,24 @@ class TaskInterventions(WaitingTasks[Row]):
         if any(row["profile"] for row in ready):
             hints.send("work")
         return [row["id"] for row in revoked]
+
+    @sql.atomic
+    def requeue(self, *, by: Actor, reason: str) -> list[int]:
+        """Take the claimed tasks of this set back from their holders, who lose their claims. They are pending
+        again, and it costs no attempt. Returns the ids.
+        """
+        self._require(by)
+        reason = field_limits.reason(reason, 1, "say why they are taken back")
+        # locked by what is asked for: another claim that began meanwhile is none of it
+        claimed = self.filter(state="claimed").select_for_update(no_key=True, of=("self",)).order_by("id")
+        ids = list(claimed.values_list("id", flat=True))
+        return self.model._default_manager.filter(pk__in=ids).revoke(by=by, reason=reason)
+
+    def claimed_under(self, fences: Mapping[int, int]) -> Self:
+        """Those that are claimed under this fence, by id."""
+        where = "(tickets_task.id, tickets_task.fence) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))"
+        pairs = [list(fences), list(fences.values())]
+        return self.filter(pk__in=list(fences), state="claimed").extra(where=[where], params=pairs)
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:

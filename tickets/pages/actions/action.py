@@ -114,8 +114,13 @@ class Action:
         return ()
 
     @property
+    def warning(self) -> str:
+        """What it would do that nobody may want, in a sentence; empty if there is nothing. Nothing is refused."""
+        return ""
+
+    @property
     def last_change(self) -> Event | None:
-        """The last change of the ticket or task, for a person who was too late."""
+        """The last change of its subject, for a person who was too late."""
         raise NotImplementedError
 
     def own_change(self, typed: Mapping[str, str]) -> Event | None:
