@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from django.db import transaction
 
@@ -127,22 +127,18 @@ class TaskInterventions(WaitingTasks[Row]):
         return [row["id"] for row in revoked]
 
     @sql.atomic
-    def requeue(self, *, by: Actor, reason: str) -> list[int]:
+    def requeue(self, *, by: Actor, reason: str, fences: Mapping[int, int] | None = None) -> list[int]:
         """Take the claimed tasks of this set back from their holders, who lose their claims. They are pending
         again, and it costs no attempt. Returns the ids.
+
+        fences: of the claims that are meant, by task; another claim of a task is left alone.
         """
         self._require(by)
         reason = field_limits.reason(reason, 1, "say why they are taken back")
-        # locked by what is asked for: another claim that began meanwhile is none of it
         claimed = self.filter(state="claimed").select_for_update(no_key=True, of=("self",)).order_by("id")
-        ids = list(claimed.values_list("id", flat=True))
+        held = claimed.values_list("id", "fence")  # locked first: a claim may have ended meanwhile
+        ids = [pk for pk, fence in held if fences is None or fences.get(pk) == fence]
         return self.model._default_manager.filter(pk__in=ids).revoke(by=by, reason=reason)
-
-    def claimed_under(self, fences: Mapping[int, int]) -> Self:
-        """Those that are claimed under this fence, by id."""
-        where = "(tickets_task.id, tickets_task.fence) IN (SELECT * FROM unnest(%s::bigint[], %s::bigint[]))"
-        pairs = [list(fences), list(fences.values())]
-        return self.filter(pk__in=list(fences), state="claimed").extra(where=[where], params=pairs)
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:

@@ -50,11 +50,6 @@ class FleetPermissions:
             return None
         return set(Project.objects.allowing(self.by, WRITE).values_list("pk", flat=True))
 
-    @cached_property
-    def placed(self) -> set[int]:
-        """Those that are in a project."""
-        return set(self._agents.filter(projects__isnull=False).values_list("pk", flat=True))
-
 
 class AgentPermissions(Permissions):
     """What `by` may do with one of them."""
@@ -70,7 +65,8 @@ class AgentPermissions(Permissions):
     @property
     def role(self) -> str:
         """Who may change the agent."""
-        if self.agent.pk in self.fleet.placed:
+        placed = getattr(self.agent, "placed", None)  # of the row of a list, which has read it
+        if self.agent.projects.exists() if placed is None else placed:
             return "You need the role of an administrator in each of its projects"
         return "Only an operator of this installation can do this"
 
@@ -134,8 +130,7 @@ class AgentAction(Action):
         """What becomes of what it holds, if it is taken from it."""
         if not self.held:
             return "It holds no task."
-        goes, costs = ("goes", "It costs") if self.held == 1 else ("go", "They cost")
-        return f"{counted(self.held, 'task')} {goes} back to the queue. {costs} no attempt."
+        return goes_back(self.held)
 
     def expect_as_offered(self, values: dict[str, Any]) -> None:
         if not self.available:
@@ -272,8 +267,7 @@ class Requeue(AgentAction):
     @property
     def effects(self) -> Sequence[str]:
         number, more = len(self.claims), self.held - len(self.claims)
-        goes, costs = ("goes", "It costs") if number == 1 else ("go", "They cost")
-        lines = [f"{counted(number, 'task')} {goes} back to the queue. {costs} no attempt."]
+        lines = [goes_back(number)]
         if more > 0:
             lines.append(f"It keeps {counted(more, 'task')} of other projects.")
         if self.agent.state == Agent.State.AVAILABLE:
@@ -301,8 +295,8 @@ class Requeue(AgentAction):
     def do(self, values: dict[str, Any]) -> str:
         with Agent.objects.lock(pk=self.agent.pk):  # before its tasks, as a claim does
             shown = claims_in(values["claims"])
-            held = Task.objects.filter(holder=self.agent).claimed_under(shown)
-            taken = held.requeue(by=self.by, reason=values["reason"])
+            held = Task.objects.filter(holder=self.agent, pk__in=list(shown))
+            taken = held.requeue(by=self.by, reason=values["reason"], fences=shown)
         if not taken:
             raise NotReady(f"{self.agent.name} holds none of these tasks any more, so nothing was done")
         ended = len(shown) - len(taken)
@@ -374,6 +368,12 @@ def claims_in(text: str) -> dict[int, int]:
     if not all(0 < number < 2**63 for pair in claims.items() for number in pair):
         raise Invalid("these are no claims", field="claims")
     return claims
+
+
+def goes_back(number: int) -> str:
+    return (
+        f"{counted(number, 'task')} {'goes' if number == 1 else 'go'} back to the queue. It costs no attempt."
+    )
 
 
 def keeps(held: int) -> str:

@@ -146,7 +146,7 @@ class AgentPage:
 
     @property
     def owner(self) -> str:
-        return str(self.agent.owner.get_username()) if self.agent.owner_id else ""
+        return str(self.agent.owner_name or "")
 
     @property
     def may_see_keys(self) -> bool:
@@ -154,7 +154,9 @@ class AgentPage:
 
     @cached_property
     def _keys(self) -> list[KeyRow]:
-        keys = Key.objects.of(self.agent, by=self.by).select_related("agent")
+        if not self.may_see_keys:
+            return []
+        keys = Key.objects.filter(agent=self.agent).select_related("agent")
         first = keys.order_by(F("revoked_at").desc(nulls_first=True), "-id")[: KEYS + 1]
         return [KeyRow(key) for key in first]
 

@@ -121,11 +121,11 @@ class AgentRow:
     def status(self) -> str:
         return str(self.agent.status)
 
-    @cached_property
+    @property
     def silent(self) -> bool:
-        """Whether it is not heard from although it should be."""
+        """Whether it is not heard from although somebody waits for it."""
         late = self.agent.silent > SILENT_AFTER
-        return late and (self.agent.held > 0 or self.status == "stale")
+        return late and (self.agent.held > 0 or (self.status == "stale" and self.agent.silent <= LATELY))
 
     @property
     def needs_somebody(self) -> bool:
@@ -137,9 +137,7 @@ class AgentRow:
 
     @property
     def tone(self) -> str:
-        if self.status == "stale" and not self.agent.held and self.agent.silent > LATELY:
-            return "neutral"
-        return TONES[self.status][0]
+        return "neutral" if self.status == "stale" and not self.silent else TONES[self.status][0]
 
     @property
     def icon(self) -> str:
@@ -196,6 +194,11 @@ class AgentRow:
         first = ["requeue"] if self.needs_somebody else []
         names = (name for name in [*first, "resume", "drain"] if name in self.actions)
         return next((self.actions[name] for name in names), None)
+
+    @property
+    def look(self) -> str:
+        """Of its button in the list: what nobody needs to do stands back."""
+        return "sm ghost" if self.main_action and self.main_action.name == "drain" else "sm"
 
 
 def read_rows(

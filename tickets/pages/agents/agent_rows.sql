@@ -12,6 +12,8 @@ SELECT
   held.shown AS held_shown,
   held.projects AS held_projects,
   tasks.rows AS tasks,
+  (SELECT u.username FROM auth_user u WHERE u.id = a.owner_id) AS owner_name,
+  EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id) AS placed,
   ARRAY(
     SELECT j.key
     FROM agents_agent_projects m

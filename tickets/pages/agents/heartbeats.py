@@ -113,9 +113,8 @@ class Heartbeats:
 
 
 def mark_of(marks: Sequence[bool | None]) -> str:
-    heard, expected = marks.count(True), len(marks) - marks.count(None)
-    if not expected:
-        return ""
-    if heard == expected:
-        return "heard"
-    return "partly" if heard else "missed"
+    """The mark of one or more minutes. Of a longer time one minute may be missing."""
+    heard, missed = marks.count(True), marks.count(False)
+    if not heard:
+        return "missed" if missed else ""
+    return "heard" if missed <= 1 else "partly"
