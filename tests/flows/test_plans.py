@@ -306,6 +306,16 @@ def look_at_the_overview(world: World) -> None:
         assert browser.get("/", query).status_code == 200
 
 
+def look_at_agents(world: World) -> None:
+    person = get_user_model().objects.create_superuser("looks")
+    pool = Pool.objects.create_pool("anthropic:team", by=person)
+    Agent.objects.filter(pk=world.ada.pk).update(pools=[pool.name])
+    browser = Client()
+    browser.force_login(person)
+    for address in ("/agents/", "/agents/?q=agent-3", "/agents/ada/"):
+        assert browser.get(address).status_code == 200
+
+
 def look_at_attention(world: World) -> None:
     """The list, its number beside every page, and the tickets that await approval."""
     list(Ticket.objects.awaiting_approval())
@@ -412,6 +422,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "look at a gate": look_at_a_gate,
     "look at the board": look_at_board,
     "look at the overview": look_at_the_overview,
+    "look at the agents": look_at_agents,
     "look at what needs attention": look_at_attention,
     "follow live": follow_live,
 }
