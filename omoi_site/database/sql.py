@@ -218,7 +218,7 @@ class XidField(models.BigIntegerField):
         return None if value is None else int(value)
 
 
-class BitField(models.TextField):
+class BitField(models.Field):
     """So many bits, as a text of zeros and ones."""
 
     def __init__(self, bits: int, **how: Any) -> None:

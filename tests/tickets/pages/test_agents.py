@@ -67,7 +67,7 @@ def silence(seconds, *agents):
 
 def listed(answer):
     """The agents of the list, in order."""
-    return re.findall(r"data-nav>([^<]+)</a>", answer.content.decode())
+    return re.findall(r"data-nav\s*>([^<]+)</a>", answer.content.decode())
 
 
 def main(answer):

@@ -138,7 +138,8 @@ class TaskInterventions(WaitingTasks[Row]):
         claimed = self.filter(state="claimed").select_for_update(no_key=True, of=("self",)).order_by("id")
         held = claimed.values_list("id", "fence")  # locked first: a claim may have ended meanwhile
         ids = [pk for pk, fence in held if fences is None or fences.get(pk) == fence]
-        return self.model._default_manager.filter(pk__in=ids).revoke(by=by, reason=reason)
+        meant: Any = self.model._default_manager.filter(pk__in=ids)
+        return list(meant.revoke(by=by, reason=reason))
 
     @sql.atomic
     def retry(self, *, by: Actor, reason: str) -> list[int]:

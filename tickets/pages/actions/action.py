@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 
-from agents.models import Actor, Event, rights
+from agents.models import Actor, Agent, Event, rights
 from omoi_site import humanize
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
@@ -39,14 +39,15 @@ class Outdated(OmoiError):
 
 
 class Permissions:
-    """What `by` may do to a ticket or task, read once for all actions of a page."""
+    """What `by` may do to a ticket, task or agent, read once for all actions of a page."""
 
-    def __init__(self, subject: Ticket | Task, by: Actor) -> None:
+    def __init__(self, subject: Ticket | Task | Agent, by: Actor) -> None:
         self.subject = subject
         self.by = by
 
     @cached_property
     def scopes(self) -> frozenset[str]:
+        assert not isinstance(self.subject, Agent)
         return rights.scopes(self.by, self.subject.project)
 
     @cached_property
@@ -115,7 +116,7 @@ class Action:
 
     @property
     def warning(self) -> str:
-        """What it would do that nobody may want, in a sentence; empty if there is nothing. Nothing is refused."""
+        """What it would do that nobody may want, in a sentence; empty if nothing. It is done all the same."""
         return ""
 
     @property

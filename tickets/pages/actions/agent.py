@@ -97,10 +97,10 @@ class AgentAction(Action):
         return REGISTER
 
     @cached_property
-    def permissions(self) -> AgentPermissions:  # type: ignore[override]
-        mine = self._permissions
-        known = isinstance(mine, AgentPermissions)
-        return mine if known else AgentPermissions(self.agent, FleetPermissions([self.agent], self.by))
+    def permissions(self) -> AgentPermissions:
+        if isinstance(self._permissions, AgentPermissions):
+            return self._permissions
+        return AgentPermissions(self.agent, FleetPermissions([self.agent], self.by))
 
     @property
     def permitted(self) -> bool:

@@ -42,7 +42,8 @@ class Retry(Intervention):
     def _left(self) -> PhaseLeft | None:
         """Why it could never be done, because of where its ticket is."""
         subject = self.permissions.subject
-        ticket = subject if isinstance(subject, Ticket) else subject.ticket
+        ticket = subject.ticket if isinstance(subject, Task) else subject
+        assert isinstance(ticket, Ticket)
         return phase_left(ticket, ticket.phase, ticket.effective_phase, self.task.phase)
 
     @property

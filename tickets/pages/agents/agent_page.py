@@ -82,6 +82,10 @@ class KeyRow:
         return "expired" if ended else "live"
 
     @property
+    def tone(self) -> str:
+        return "ok" if self.state == "live" else "neutral"
+
+    @property
     def action(self) -> str:
         """The address of its revocation; empty if it has been revoked."""
         return "" if self.key.revoked_at else reverse("agents:key", args=[self.key.agent, self.key.prefix])

@@ -29,9 +29,12 @@ OUT = "out"
 
 @dataclass(frozen=True)
 class Tile:
-    """A number of agents by status, which leads to them."""
+    """A number of agents by status, which leads to them. asks: the status in that address; empty if the list
+    shows them already, and leads back to all.
+    """
 
     status: str
+    asks: str
     label: str
     number: int
     tone: str
@@ -128,14 +131,22 @@ class FleetPage:
 
     @property
     def tiles(self) -> list[Tile]:
-        tiles = [
-            Tile("stale", "stale", self.number("stale"), *TONES["stale"]),
-            Tile("degraded", "degraded", self.number("degraded"), *TONES["degraded"]),
-            Tile(OUT, "out of service", self.number(*ELSEWHERE), *TONES["draining"]),
-            Tile(BUSY, "running", self.number(BUSY), *TONES[BUSY]),
-            Tile(FREE, "idle", self.number(FREE), *TONES[FREE]),
+        return [
+            self._tile("stale", "stale"),
+            self._tile("degraded", "degraded"),
+            self._tile(OUT, "draining"),
+            self._tile(BUSY, BUSY),
+            self._tile(FREE, FREE),
         ]
-        return [tile if tile.number else _without_tone(tile) for tile in tiles]
+
+    def _tile(self, status: str, looks: str) -> Tile:
+        """looks: the status whose tone and icon it has, if there is an agent."""
+        out = status == OUT
+        number = self.number(*(ELSEWHERE if out else [status]))
+        tone, icon = TONES[looks]
+        asks = "" if status == self.status else status
+        label = "out of service" if out else status
+        return Tile(status, asks, label, number, tone if number else "neutral", icon)
 
     @property
     def capacity(self) -> int:
@@ -182,10 +193,6 @@ class FleetPage:
         """For sharing: without empty or unknown parameters."""
         values = {name: value for name in PARAMETERS if (value := self.request.GET.get(name))}
         return f"{self.request.path}?{urlencode(values)}" if values else self.request.path
-
-
-def _without_tone(tile: Tile) -> Tile:
-    return Tile(tile.status, tile.label, tile.number, "neutral", tile.icon)
 
 
 def place_in(text: str) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Quota pools as the pages of agents show them: their state, when they are tried again, and who shares them."""
+"""Quota pools on the pages of agents: their state, when they are tried again, and who shares them."""
 
 from __future__ import annotations
 
