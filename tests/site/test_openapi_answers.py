@@ -84,7 +84,7 @@ def test_what_every_route_answers_is_what_the_document_promises(
     calls.get("/agents/eve/keys")
     calls.delete(f"/agents/eve/keys/{key['prefix']}")
     calls.post("/agents/eve/availability", {"available": False})
-    for act in ("drain", "quarantine", "retire"):
+    for act in ("requeue", "drain", "quarantine", "retire"):
         calls.post(f"/agents/eve/{act}", {"reason": "x"})
 
     others = [

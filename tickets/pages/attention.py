@@ -54,16 +54,16 @@ class Row:
 
     @property
     def address(self) -> str:
-        """Of its task, else of its ticket; of an agent or the installation, in the admin for those who may go
+        """Of its task, else of its ticket; of an agent; of the installation, in the admin for those who may go
         there.
         """
         if self.item.kind.installation:
             return (
                 reverse("admin:tickets_sweeprun_changelist") if self.person.is_staff else self.item.act.path
             )
+        if self.item.about:
+            return reverse("agents:detail", args=[self.item.about])
         if not self.item.ticket:
-            if self.person.is_staff:
-                return agent_in_admin(self.item.about)
             return f"{reverse('board')}?{urlencode({'project': self.item.project})}"
         task, ticket = self.item.task, ticket_address(self.item.ticket)
         return f"{ticket}?task={task}#task-{task}" if task else ticket
@@ -71,12 +71,8 @@ class Row:
     @property
     def label(self) -> str:
         """What the button says."""
-        to_board = (
-            bool(self.item.project)
-            and not self.item.ticket
-            and self.item.act.method == "GET"
-            and not self.person.is_staff
-        )
+        no_page = not (self.item.ticket or self.item.about)
+        to_board = bool(self.item.project) and no_page and self.item.act.method == "GET"
         return "Open the board" if to_board else self.item.act.label
 
     @property
@@ -95,7 +91,7 @@ class Row:
             return ""
         if not self.item.mine:
             return f"You need the role of {ROLES[self.item.who]} in this project"
-        in_admin = not (act.page or act.section or self.person.is_staff)
+        in_admin = not (act.page or act.section or self.resumes or self.person.is_staff)
         return "Only an administrator of Omoi can do this on a page" if in_admin else ""
 
     @property
@@ -106,6 +102,16 @@ class Row:
         if self.item.act.discovery:
             kinds = actions.DISCOVERY
         return bool(name) and actions.find(kinds, name).direct
+
+    @property
+    def resumes(self) -> str:
+        """The name of the agent that the act makes available again; empty if it does something else."""
+        before, _, verb = self.item.act.path.rpartition("/")
+        return before.rpartition("/")[2] if verb == "availability" else ""
+
+    @property
+    def opens_dialog(self) -> bool:
+        return bool(self.item.act.page or self.resumes)
 
     @property
     def act_address(self) -> str:
@@ -123,13 +129,9 @@ class Row:
         if self.person.is_staff and item.act.path.endswith("/agents"):
             filled = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}
             return f"{reverse('admin:agents_agent_add')}?{urlencode(filled)}"
-        if self.person.is_staff and item.act.path.endswith("/availability"):
-            return agent_in_admin(item.act.path.split("/")[-2])
+        if self.resumes:
+            return f"{reverse('agents:action', args=[self.resumes, 'resume'])}?back={self.back}"
         return f"{ticket_address(item.ticket)}#{item.act.section}" if item.act.section else self.address
-
-
-def agent_in_admin(name: str) -> str:
-    return f"{reverse('admin:agents_agent_changelist')}?{urlencode({'q': name})}"
 
 
 class AttentionPage(OfProjects):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 from typing import Any
-from urllib.parse import quote
 
 from django import template
 from django.urls import reverse
@@ -110,8 +109,8 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
         address = f"{ticket_address(key)}?task={number}#task-{number}"
     elif kind == "ticket":
         address = ticket_address(name)
-    elif kind == "agent" and context["request"].user.is_staff:
-        address = f"{reverse('admin:agents_agent_changelist')}?q={quote(name)}"
+    elif kind == "agent":
+        address = reverse("agents:detail", args=[name])
     if address:
         return format_html('<a class="badge neutral" href="{}">{}</a>', address, text)
     return format_html(

@@ -166,6 +166,10 @@ class Resume(AgentAction):
     direct = True
     done = "takes work again"
 
+    @property
+    def effects(self) -> Sequence[str]:
+        return ["It may claim work again."]
+
 
 class Drain(StandDown):
     name, label, icon = "drain", "Drain", "circle-pause"
@@ -293,10 +297,9 @@ class Requeue(AgentAction):
 
     @sql.atomic
     def do(self, values: dict[str, Any]) -> str:
-        with Agent.objects.lock(pk=self.agent.pk):  # before its tasks, as a claim does
-            shown = claims_in(values["claims"])
-            held = Task.objects.filter(holder=self.agent, pk__in=list(shown))
-            taken = held.requeue(by=self.by, reason=values["reason"], fences=shown)
+        shown = claims_in(values["claims"])
+        held = Task.objects.filter(holder=self.agent, pk__in=list(shown))
+        taken = held.requeue(by=self.by, reason=values["reason"], fences=shown)
         if not taken:
             raise NotReady(f"{self.agent.name} holds none of these tasks any more, so nothing was done")
         ended = len(shown) - len(taken)

@@ -20,6 +20,8 @@ from tickets.pages.agents.fleet_page import FleetPage
 from tickets.pages.views import arrive, find_action, form, is_part, page
 
 SECTION = "agents"
+# pages beside the agent's own from which an action is reached, by what the form says
+LEADS_BACK_TO = {"list": "agents:list", "attention": "attention", "overview": "overview"}
 
 
 @page
@@ -74,7 +76,8 @@ def answer(request: HttpRequest, name: str, offered: Callable[[], Action | None]
     action, refused = offered(), None
     if action is None:
         return gone(request, name)
-    from_list = (request.POST or request.GET).get("back") == "list"
+    back = (request.POST or request.GET).get("back", "")
+    back = back if back in LEADS_BACK_TO else ""
     if request.method == "POST":
         try:
             result = action.perform(request.POST)
@@ -84,15 +87,15 @@ def answer(request: HttpRequest, name: str, offered: Callable[[], Action | None]
         else:
             if is_part(request):
                 return HttpResponse(result, content_type="text/plain; charset=utf-8")
-            back = reverse("agents:list") if from_list else reverse("agents:detail", args=[name])
-            return arrive(request, result, back)
+            address = reverse(LEADS_BACK_TO[back]) if back else reverse("agents:detail", args=[name])
+            return arrive(request, result, address)
     now = offered()
     if now is None:
         return gone(request, name)
     context = {
         "dialog": AgentDialog(now, request.POST, refused),
         "section": SECTION,
-        "back": "list" if from_list else "",
+        "back": back,
     }
     template = "tickets/actions/_action.html" if is_part(request) else "tickets/agents/action.html"
     return render(request, template, context, status=refused.status if refused else 200)
