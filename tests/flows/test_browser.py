@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from agents.models import Agent
 from tests import factories
 from tests.factories import complete, fail
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import PHONE, WIDE, every_look
 from tests.support.wait import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 
@@ -87,9 +87,7 @@ def check(shown, path, *, size):
     assert shown.trailing_dots() == [], path
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@every_look
 def test_every_page_is_for_everybody(window, backlog, theme, size):
     shown = window(size=size, theme=theme)
     for path in PAGES.values():

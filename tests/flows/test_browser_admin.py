@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.urls import reverse
 
 from tests.site.test_admin import ADDED_HERE, OURS, all_kinds, at  # noqa: F401
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import every_look
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
@@ -22,18 +22,13 @@ def pages():
     yield reverse("admin:auth_user_change", args=[get_user_model().objects.get(username="admin").pk])
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_every_list_and_form_of_the_admin_is_for_everybody(window, all_kinds, size):  # noqa: F811
-    """Nothing but the colours differs in the other theme."""
-    shown = window(size=size)
+@every_look
+def test_every_list_and_form_of_the_admin_is_for_everybody(window, all_kinds, theme, size):  # noqa: F811
+    shown = window(size=size, theme=theme)
     wrong = []
     for path in pages():
-        shown.page.emulate_media(color_scheme="light")
-        page = shown.go(path)
+        shown.go(path)
         wrong += [(path, fault) for fault in shown.faults()]
-        page.emulate_media(color_scheme="dark")
-        page.evaluate("() => Promise.all(document.getAnimations().map(each => each.finished))")
-        wrong += [(path, fault) for fault in shown.faults("color-contrast")]
         if shown.width > size[0]:
             wrong.append((path, f"{shown.width} px wide"))
     assert wrong == [], "\n".join(f"{path}: {fault}" for path, fault in wrong)

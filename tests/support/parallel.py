@@ -93,7 +93,7 @@ def pytest_collection() -> Iterator[object]:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.get_closest_marker("full"):
+        if item.get_closest_marker("full") or item.get_closest_marker("campaign"):
             item.add_marker(pytest.mark.timeout(CAMPAIGN_S))
     if "PYTEST_XDIST_WORKER" in os.environ:
         rank = {name: place for place, name in enumerate([*LONG, *SHARED])}

@@ -34,13 +34,13 @@ CODE = (
 
 
 def copy_code(to: Path) -> Path:
-    """A copy of the code in `to`, with the packages of this Python."""
+    """A copy of the code in `to`, compiled as it is here, with the packages of this Python."""
     to.mkdir(parents=True)
     for name in CODE:
         if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, to / name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(ROOT / name, to / name)
         elif (ROOT / name).exists():
-            shutil.copy(ROOT / name, to / name)
+            shutil.copy2(ROOT / name, to / name)
     (to / ".venv").symlink_to(Path(sys.prefix))
     return to
 

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--full", action="store_true", help="also run campaigns, matrices and most tests of processes"
+            "--full", action="store_true", help="also run matrices, long variants and most tests of processes"
         )
         parser.add_argument("pytest", nargs="*", help="for example: tests/tickets -k claim -x")
 
@@ -32,7 +32,8 @@ class Command(BaseCommand):
     def run_pytest(self, arguments: Sequence[str]) -> None:
         """Replace this process by pytest, so that its settings do not affect the tests."""
         words = [word for word in arguments if word != "--full"]
-        if "--full" not in arguments and not any(word.startswith("-m") for word in words):
-            words = ["-m", "not full", *words]
+        if not any(word.startswith("-m") for word in words):
+            left_out = "campaign" if "--full" in arguments else "(full or campaign)"
+            words = ["-m", f"not {left_out}", *words]
         os.chdir(settings.ROOT)
         os.execv(sys.executable, [sys.executable, "-m", "pytest", *words])

@@ -119,7 +119,7 @@ def reachable_python(home: Path) -> tuple[str, str]:
     """A Python of our version that the stranger may run, and our packages where it may read them."""
     shared = home.parent / "packages"
     [ours] = Path(sys.prefix).glob("lib/python*/site-packages")
-    left_out = shutil.ignore_patterns("__pycache__", "playwright", "mypy*", "hypothesis*", "ruff*")
+    left_out = shutil.ignore_patterns("playwright", "mypy*", "hypothesis*", "ruff*")
     shutil.copytree(ours, shared, ignore=left_out, copy_function=link)
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for python in (os.path.realpath(sys.executable), f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
@@ -143,5 +143,5 @@ def link(source: str, to: str) -> None:
             raise PermissionError(source)
         os.link(source, to)
     except OSError:
-        shutil.copy(source, to)
+        shutil.copy2(source, to)  # with its time, by which Python knows what it has compiled
         os.chmod(to, os.stat(to).st_mode | 0o444)

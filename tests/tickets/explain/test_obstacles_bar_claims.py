@@ -62,11 +62,16 @@ def test_a_task_can_be_claimed_exactly_when_nothing_bars_it(operator, tasks, act
     in_a_random_state(operator, tasks, acts)
 
 
-@pytest.mark.full
-@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
-@given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
-def test_a_task_can_be_claimed_exactly_when_nothing_bars_it_at_length(operator, tasks, acts):
-    in_a_random_state(operator, tasks, acts)
+@pytest.mark.parametrize(
+    "examples", [pytest.param(15, marks=pytest.mark.full), pytest.param(60, marks=pytest.mark.campaign)]
+)
+def test_a_task_can_be_claimed_exactly_when_nothing_bars_it_at_length(operator, examples):
+    @settings(max_examples=examples, deadline=None, suppress_health_check=QUIET)
+    @given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
+    def exactly(tasks, acts):
+        in_a_random_state(operator, tasks, acts)
+
+    exactly()
 
 
 def check(world):

@@ -33,8 +33,13 @@ def test_what_happens_is_followed_without_the_walk(operator, tasks, acts):
     in_a_random_state(operator, tasks, acts)
 
 
-@pytest.mark.full
-@settings(max_examples=40, deadline=None, suppress_health_check=QUIET, phases=NO_SHRINKING)
-@given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
-def test_what_happens_is_followed_without_the_walk_at_length(operator, tasks, acts):
-    in_a_random_state(operator, tasks, acts)
+@pytest.mark.parametrize(
+    "examples", [pytest.param(8, marks=pytest.mark.full), pytest.param(40, marks=pytest.mark.campaign)]
+)
+def test_what_happens_is_followed_without_the_walk_at_length(operator, examples):
+    @settings(max_examples=examples, deadline=None, suppress_health_check=QUIET, phases=NO_SHRINKING)
+    @given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=40))
+    def followed(tasks, acts):
+        in_a_random_state(operator, tasks, acts)
+
+    followed()
