@@ -60,17 +60,21 @@ def losses(scratch: Path, *words: str) -> tuple[float, dict[str, Any]]:
     return seconds, books
 
 
-@pytest.mark.full
+@pytest.mark.parametrize(
+    "tasks", [pytest.param(500, marks=pytest.mark.full), pytest.param(2_000, marks=pytest.mark.campaign)]
+)
 @pytest.mark.timeout(900)
-def test_all_of_2000_tasks_that_can_end_do_within_two_periods_of_the_disturbance(scratch, broker):
-    seconds, books = losses(scratch, "--turns", "1", *broker)
+def test_all_tasks_that_can_end_do_within_two_periods_of_the_disturbance(scratch, broker, tasks):
+    graph = Graph(tasks, seed=1)
 
-    assert (books["tasks"], books["restarts"]) == (2016, 5)
+    seconds, books = losses(scratch, "--turns", "1", "--tasks", str(tasks), *broker)
+
+    assert (books["tasks"], books["restarts"]) == (len(graph.tasks), 5)
     assert books["lost"] > 0.15 * books["messages"] > 0
     assert books["left behind"] == 0
     assert seconds < 2 * RECONCILE_S
     assert books["completed twice"] == 0
-    assert books["cannot end"] == 48
+    assert books["cannot end"] == graph.endings().count("pending") > 0
     assert books["of these without a cause"] == 0
 
 

@@ -47,10 +47,20 @@ print(json.dumps({
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
+def git() -> None:
     if not shutil.which("git"):
         unavailable("git", "the demo needs git: apt install git")
+
+
+@pytest.fixture
+def home(git: None) -> Iterator[Path]:
     with short_home("omoi-demo-") as made:
+        yield made
+
+
+@pytest.fixture
+def ready_home(git: None) -> Iterator[Path]:
+    with short_home("omoi-demo-", ready=True) as made:
         yield made
 
 
@@ -118,14 +128,14 @@ def test_all_tickets_walk_to_done_and_a_second_start_adds_nothing(home):
     assert again == seen
 
 
-def test_killed_half_way_it_goes_on_and_adds_nothing_twice(home):
-    first = Up(home, "--demo", "--port=0").ready()
-    until(lambda: artifacts(home) > 3, 120)
+def test_killed_half_way_it_goes_on_and_adds_nothing_twice(ready_home):
+    first = Up(ready_home, "--demo", "--port=0").ready()
+    until(lambda: artifacts(ready_home) > 3, 120)
     first.process.kill()
     first.process.wait()
 
-    second = Up(home, "--demo", "--port=0", paper="second").ready()
-    seen = wait_until_all_is_done(home, 300)
+    second = Up(ready_home, "--demo", "--port=0", paper="second").ready()
+    seen = wait_until_all_is_done(ready_home, 300)
     assert second.stop() == 0
 
     assert all(history[-1][1] == "DONE" for history in seen["histories"].values())

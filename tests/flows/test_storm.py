@@ -91,7 +91,11 @@ def storm(webs, keys, seconds):
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("claimers", "tasks", "rounds"),
-    [pytest.param(16, 100, 1, id="16"), pytest.param(64, 1000, 10, id="64", marks=pytest.mark.full)],
+    [
+        pytest.param(16, 100, 1, id="16"),
+        pytest.param(64, 1000, 2, id="64", marks=pytest.mark.full),
+        pytest.param(64, 1000, 10, id="64, ten rounds", marks=pytest.mark.campaign),
+    ],
 )
 def test_every_task_is_granted_once_and_nobody_holds_more_than_they_may(
     project, operator, webs, claimers, tasks, rounds

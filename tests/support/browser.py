@@ -154,17 +154,20 @@ class Window:
     def width(self) -> int:
         return self.page.evaluate("document.documentElement.scrollWidth")
 
+    def resize(self, size: tuple[int, int]) -> None:
+        self.page.set_viewport_size({"width": size[0], "height": size[1]})
+
     def trailing_dots(self) -> list[str]:
         return self.page.evaluate(TRAILING_DOTS)
 
-    def faults(self) -> list[str]:
-        """What axe finds, by rule and element. In the other theme nothing but the colours differs; the page
-        stays in it.
+    def faults(self, *, turned: bool = True) -> list[str]:
+        """What axe finds, by rule and element. turned: in the other theme too, if the window has both. Nothing
+        but the colours differs there; the page stays in it.
         """
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
         found = self._violations({"rules": {"target-size": {"enabled": True}}})
-        if self.theme == BOTH:
+        if turned and self.theme == BOTH:
             self._turn()
             found += self._violations({"runOnly": OF_COLOURS})
         return found

@@ -12,7 +12,11 @@ from tickets.models import Outcome, Task, TaskSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TRIES = [pytest.param(30, id="30"), pytest.param(500, id="500", marks=pytest.mark.full)]
+TRIES = [
+    pytest.param(30, id="30"),
+    pytest.param(150, id="150", marks=pytest.mark.full),
+    pytest.param(500, id="500", marks=pytest.mark.campaign),
+]
 
 
 @pytest.fixture

@@ -39,8 +39,12 @@ from tickets.models.task.task_spec import NeedSpec
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TRIES = [pytest.param(50, id="50"), pytest.param(300, id="300", marks=pytest.mark.full)]
-UNSCRIPTED = [TRIES[0], pytest.param(1000, id="1000", marks=pytest.mark.full)]
+TRIES = [pytest.param(50, id="50"), pytest.param(300, id="300", marks=pytest.mark.campaign)]
+UNSCRIPTED = [
+    TRIES[0],
+    pytest.param(200, id="200", marks=pytest.mark.full),
+    pytest.param(1000, id="1000", marks=pytest.mark.campaign),
+]
 
 
 class Unlocked:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -303,10 +301,9 @@ def test_a_ticket_that_moves_while_the_board_is_read_is_counted_where_it_is_show
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    ("most", "within_s"), [(1000, 20), pytest.param(10_000, 2, marks=[pytest.mark.full, pytest.mark.alone])]
-)
-def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most, within_s):
+@pytest.mark.parametrize("most", [1000, pytest.param(10_000, marks=pytest.mark.full)])
+def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operator, most):
+    """Test_page_cost holds what they read."""
     counts = []
     for key, count in (("SMALL", 10), ("BIG", most)):
         many(
@@ -315,14 +312,10 @@ def test_a_large_board_costs_as_many_statements_as_a_small_one(page, ada, operat
         sql.rows("ANALYZE tickets_ticket, tickets_task")
         page.get(f"/board/?project={key}")
         with CaptureQueriesContext(connection) as asked:
-            begun = time.perf_counter()
             answer = page.get(f"/board/?project={key}")
-            took = time.perf_counter() - begun
         counts.append(len(asked))
         assert answer.status_code == 200
-    print(f"{most} tickets: {counts[1]} statements, {took * 1000:.0f} ms")
     assert counts[0] == counts[1] <= 15
-    assert took < within_s
 
 
 def test_a_done_ticket_shows_the_time_it_spent(page, project, opened, ada):

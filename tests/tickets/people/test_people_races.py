@@ -16,7 +16,11 @@ from tickets.models.claim.wake_up import wait_keys
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TRIES = [pytest.param(15, id="15"), pytest.param(300, id="300", marks=pytest.mark.full)]
+TRIES = [
+    pytest.param(15, id="15"),
+    pytest.param(75, id="75", marks=pytest.mark.full),
+    pytest.param(300, id="300", marks=pytest.mark.campaign),
+]
 
 
 def assign(task, by, to="me"):
