@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from tests.support.browser import PHONE
-from tests.support.slow_proxy import SlowLine
+from tests.support.slow_proxy import LINES, SlowLine
 from tests.support.wait import until
 from tickets.models import Ticket, TicketSpec, Workflow
 
@@ -23,7 +23,6 @@ phases:
   to: []
 """
 EDITOR = "#workflow-text"
-LINES = [200, *(pytest.param(latency, marks=pytest.mark.full) for latency in (0, 1000))]  # ms
 
 
 @pytest.fixture

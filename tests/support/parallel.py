@@ -29,12 +29,18 @@ FEW = 2  # files that are not worth the start of workers
 LONG = [
     f"tests/{name}.py"
     for name in (
-        "tickets/claim/test_claim_cost",
-        "site/processes/test_up",
+        "bench/test_runs",
+        "bench/test_losses",
         "site/setup/test_moved_home",
-        "site/serving/test_fuzz",
-        "site/processes/test_up_anywhere",
+        "site/processes/test_up",
         "flows/test_demo",
+        "flows/test_browser_admin",
+        "site/processes/test_up_anywhere",
+        "tickets/claim/test_claim_cost",
+        "site/serving/test_fuzz",
+        "site/database/test_schema",
+        "site/test_house",
+        "site/test_docs",
         "flows/test_storm",
         "tickets/runtime/test_worker",
         "tickets/runtime/test_worker_brokers",
@@ -91,7 +97,11 @@ def pytest_collection() -> Iterator[object]:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "campaign" not in str(config.getoption("markexpr")):  # they are run when they are asked for
+        campaigns = [item for item in items if item.get_closest_marker("campaign")]
+        config.hook.pytest_deselected(items=campaigns)
+        items[:] = [item for item in items if not item.get_closest_marker("campaign")]
     for item in items:
         if item.get_closest_marker("full") or item.get_closest_marker("campaign"):
             item.add_marker(pytest.mark.timeout(CAMPAIGN_S))

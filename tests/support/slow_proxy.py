@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-LINES = [200, pytest.param(1000, marks=pytest.mark.full)]  # ms
+LINES = [200, pytest.param(1000, marks=pytest.mark.campaign)]  # ms
 SLOW_MS = 20_000  # what a page may take behind one
 NEVER = 1_000_000
 # `most` is the most requests in flight at once. The server has carried out a request whose answer is lost.
