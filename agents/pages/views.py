@@ -112,4 +112,4 @@ def once(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         return render(request, "agents/sign_in_once.html", {"user_name": user.get_username()})
     login(request, user, backend="django.contrib.auth.backends.ModelBackend")
     signed_in(request, "link")
-    return redirect("board")
+    return redirect("overview")

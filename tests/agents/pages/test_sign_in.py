@@ -207,7 +207,7 @@ def test_a_name_with_a_nul_or_of_great_length_is_refused_politely(client, person
 
 
 def test_no_other_site_is_gone_to_afterwards(client, person):
-    assert sign_in(client, RIGHT, next="https://elsewhere.example/")["Location"] == "/board/"
+    assert sign_in(client, RIGHT, next="https://elsewhere.example/")["Location"] == "/"
 
 
 def test_a_preview_of_the_link_does_not_use_it_up(client, person):
@@ -216,7 +216,7 @@ def test_a_preview_of_the_link_does_not_use_it_up(client, person):
         assert client.get(path).status_code == 200
     assert "_auth_user_id" not in client.session
 
-    assert client.post(path)["Location"] == "/board/"
+    assert client.post(path)["Location"] == "/"
 
     assert client.session["_auth_user_id"] == str(person.pk)
     assert client.get(path).status_code == 410

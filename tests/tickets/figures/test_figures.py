@@ -10,6 +10,7 @@ from django.utils import timezone
 from agents.models import Project, ProjectSpec
 from omoi_site.database import sql
 from tests.factories import allow_workflow, complete, fail, lapse
+from tests.support.concurrency import meanwhile
 from tests.support.past import moved_at, times_free
 from tickets.models import HourlyFigures, Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.figures import wait
@@ -51,6 +52,23 @@ def test_what_happened_is_counted_once(project, history):
     assert 1024 < counted.wait_p95 <= 1449
     assert whole(project, of_all=True).waits == counted.waits
     assert whole(project, over=MONTH).completed == 1
+
+
+def test_an_event_of_a_transaction_that_is_still_open_is_not_skipped(project, ticket, ada, bob, operator):
+    Task.objects.add(ticket, [TaskSpec("a"), TaskSpec("b")], by=operator)
+    [first], [second] = Task.objects.claim(by=ada), Task.objects.claim(by=bob)
+
+    def complete_and_count():
+        complete(second, by=bob)
+        HourlyFigures.objects.count_events()
+        return whole(project).completed
+
+    with meanwhile(complete_and_count, waits=False) as other:
+        complete(first, by=ada)
+    assert other.answer() == 0
+    HourlyFigures.objects.count_events()
+
+    assert whole(project).completed == 2
 
 
 def test_a_refused_gate_is_counted_and_other_projects_are_not(project, operator):

@@ -49,6 +49,11 @@ class AtWork:
     def more(self) -> int:
         return self.number - len(self.first)
 
+    @property
+    def cut(self) -> bool:
+        """Whether there may be more than `number`."""
+        return self.number == MOST
+
 
 def at_work(projects: Sequence[int], *, shown: int) -> AtWork:
     """The claims of these projects, which the reader sees."""
