@@ -109,7 +109,7 @@ MOST = {
     ("uses", "projects"),
     [
         pytest.param("limits", 1, marks=FULL),
-        ("limits", 3),
+        pytest.param("limits", 3, marks=FULL),
         ("all", 1),
         pytest.param("all", 3, marks=FULL),
     ],
