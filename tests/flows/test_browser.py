@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from agents.models import Agent
 from tests import factories
 from tests.factories import complete, fail
-from tests.support.browser import PHONE, WIDE, every_look
+from tests.support.browser import OVERVIEW, PHONE, WIDE, every_look
 from tests.support.wait import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec, Workflow
 
@@ -262,7 +262,7 @@ def test_a_link_signs_in_once(window, operator, project):
     path = one_time_path(operator)
     page = window(user=None).go(path)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/board/")
+    page.wait_for_url(OVERVIEW)
     again = window(user=None).go(path)
     expect(again.get_by_text("no longer works")).to_be_visible()
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.factories import complete, fail
-from tests.support.browser import PHONE, WIDE
+from tests.support.browser import OVERVIEW, PHONE, WIDE
 from tests.support.slow_proxy import SlowLine
 from tickets.models import HourlyFigures, Task, TaskSpec, Ticket, TicketSpec
 
@@ -101,7 +101,7 @@ def test_the_keys_and_the_bar_of_a_phone_lead_everywhere(window, operator, fleet
     page = window(operator).live("/board/")
     page.keyboard.press("g")
     page.keyboard.press("o")
-    page.wait_for_url("**/")
+    page.wait_for_url(OVERVIEW)
     phone = window(operator, size=PHONE).live("/")
     phone.get_by_role("button", name="More").click()
     phone.locator("#account").get_by_role("link", name="Repositories").click()

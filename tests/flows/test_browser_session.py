@@ -7,6 +7,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import expect
 
 from tests import factories
+from tests.support.browser import OVERVIEW
 from tests.support.wait import until
 from tickets.models import Ticket
 
@@ -41,7 +42,7 @@ def sign_in_beside(page, user):
     beside.locator("#id_username").fill(user.username)
     beside.locator("#id_password").fill(PASSWORD)
     beside.get_by_role("button", name="Sign in").click()
-    beside.wait_for_url("**/board/**")
+    beside.wait_for_url(OVERVIEW)
     beside.close()
 
 

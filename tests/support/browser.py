@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,7 @@ every_look = pytest.mark.parametrize(
         pytest.param(BOTH, WIDE, id="wide", marks=pytest.mark.full),
     ],
 )
+OVERVIEW = re.compile(r"//[^/]+/$")  # its address, to which signing in leads
 WAIT_MS = 10_000  # how long a page may take to show what it must
 
 
