@@ -54,8 +54,8 @@ class Row:
 
     @property
     def address(self) -> str:
-        """Of its task, else of its ticket; of an agent; of the installation, in the admin for those who may go
-        there.
+        """Of its task, else of its ticket, or of its agent; of the installation, in the admin for those who
+        may go there.
         """
         if self.item.kind.installation:
             return (
