@@ -109,7 +109,6 @@ def test_jobs_and_graphs(home, scratch, name):
 @pytest.mark.parametrize(
     ("name", "measures"),
     [
-        ("pages", {"ticket page", "board", "overview"}),
         ("costs", {"buffers of an item settled", "buffers of a claim under a held snapshot"}),
         (
             "memory",
