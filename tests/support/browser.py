@@ -163,8 +163,9 @@ class Window:
         return self.page.evaluate(TRAILING_DOTS)
 
     def faults(self, *, turned: bool = True) -> list[str]:
-        """What axe finds, by rule and element. turned: in the other theme too, if the window has both. Only the
-        colours differ there. The page stays in it.
+        """What axe finds, by rule and element. turned: in the other theme too, if the window has both.
+
+        Only the colours differ there. The page stays in it.
         """
         if not self.page.evaluate("'axe' in window"):
             self.page.evaluate(AXE)
