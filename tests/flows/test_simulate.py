@@ -237,14 +237,17 @@ def test_agents_end_with_whoever_started_them():
 
 
 @pytest.mark.alone  # so that the server is up again between one kill and the next
-@pytest.mark.full
-def test_nothing_is_lost_or_done_twice_while_processes_are_killed():
+@pytest.mark.parametrize(
+    ("tasks", "kills"),
+    [pytest.param(60, 4, marks=pytest.mark.full), pytest.param(150, 10, marks=pytest.mark.campaign)],
+)
+def test_nothing_is_lost_or_done_twice_while_processes_are_killed(tasks, kills):
     with short_home(ready=True) as home:
         up = Up(home).ready()
         environment = {**os.environ, "OMOI_HOME": str(home)}
         try:
             backlog = home.parent / "backlog.jsonl"
-            backlog.write_text("\n".join(json.dumps(issue) for issue in issues(60)))
+            backlog.write_text("\n".join(json.dumps(issue) for issue in issues(tasks)))
             subprocess.run(
                 [sys.executable, "manage.py", "import", "beads", str(backlog), "--project", "CH"],
                 cwd=settings.ROOT,
@@ -253,7 +256,7 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed():
             )
             ended = subprocess.run(
                 [sys.executable, "manage.py", "simulate", "--project", "CH", "--work-ms", "100",
-                 "--chaos", "--kills", "4", "--json"],
+                 "--chaos", "--kills", str(kills), "--json"],
                 cwd=settings.ROOT, env=environment, capture_output=True, text=True,
             )  # fmt: skip
         finally:
@@ -267,8 +270,8 @@ def test_nothing_is_lost_or_done_twice_while_processes_are_killed():
         report["done_twice"],
         report["order_violations"],
         report["lost"],
-    ) == (60, 60, 0, 0, 0)
-    assert report["kills"] == 4
+    ) == (tasks, tasks, 0, 0, 0)
+    assert report["kills"] == kills
     assert set(report["killed"]) == {"web", "worker", "clock"}
 
 

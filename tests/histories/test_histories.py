@@ -153,7 +153,7 @@ def _meant(history, act, place, arg):
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    "acts", [pytest.param(100, id="100"), pytest.param(300, id="300", marks=pytest.mark.full)]
+    "acts", [pytest.param(100, id="100"), pytest.param(2_000, id="2000", marks=pytest.mark.full)]
 )
 def test_the_fleet_does_what_the_model_says(operator, acts):
     seed, done = random.randrange(2**32), []

@@ -23,7 +23,11 @@ from tickets.models.ticket.documents import TicketQuery
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-SIZES = [1_000, pytest.param(4_000, marks=pytest.mark.full)]
+SIZES = [
+    1_000,
+    pytest.param(4_000, marks=pytest.mark.full),
+    pytest.param(20_000, marks=pytest.mark.campaign),
+]
 
 
 def others(operator, *keys):

@@ -229,7 +229,7 @@ def test_a_claim_that_waited_for_another_counts_anew(ticket, ada, operator, monk
 
 
 @pytest.mark.parametrize(
-    "rounds", [pytest.param(5, id="5"), pytest.param(20, id="20", marks=pytest.mark.full)]
+    "rounds", [pytest.param(5, id="5"), pytest.param(50, id="50", marks=pytest.mark.campaign)]
 )
 def test_claims_at_once_never_exceed_the_capacity_of_their_agent(ticket, ada, operator, rounds):
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(60)], by=operator)

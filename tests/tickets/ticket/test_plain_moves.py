@@ -147,7 +147,11 @@ def outcome(act):
 @pytest.mark.full
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "seed", [7, 17, *(pytest.param(seed, marks=pytest.mark.full) for seed in range(20, 28))]
+    "seed",
+    [
+        *(7, 17, *range(20, 28)),
+        *(pytest.param(seed, marks=pytest.mark.campaign) for seed in range(28, 40)),
+    ],
 )
 def test_many_at_once_move_as_one_by_one(seed, project, operator, ada, bob, monkeypatch, caplog):
     worker = Agent.objects.worker("w", capacity=3)
