@@ -50,9 +50,9 @@ class AtWork:
         return self.number - len(self.first)
 
     @property
-    def cut(self) -> bool:
-        """Whether there may be more than `number`."""
-        return self.number == MOST
+    def number_shown(self) -> str:
+        """With a plus if there may be more."""
+        return f"{self.number}{'+' if self.number == MOST else ''}"
 
 
 def at_work(projects: Sequence[int], *, shown: int) -> AtWork:
