@@ -1,74 +1,27 @@
-"""The actions on an agent and on its keys: whether it takes work, and what it holds."""
+"""The actions on an agent: whether it takes work, and what it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
 from django import forms
 from django.urls import reverse
 
-from agents.models import Agent, Event, Key, Project, Retired, rights
+from agents.models import Agent, Event, Retired
 from agents.models.agent import REGISTER
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.models import NotReady, Task
 from tickets.models.explain.nobody_else import nobody_else, stand_down
-from tickets.pages.actions.action import WRITE, Action, Permissions, counted
+from tickets.pages.actions.action import Action, counted
+from tickets.pages.actions.agent_permissions import AgentPermissions, FleetPermissions
 from tickets.pages.forms import ActionForm, ReasonForm
 
-ADMIN = "admin"
 # Events of an agent that do not change it.
 UNCHANGING = ["agent.refused", "agent.assigned", "agent.shared"]
 LONGEST_CLAIMS = 40_000  # characters: as many claims as an agent can hold
-
-
-class FleetPermissions:
-    """What `by` may do with these agents. Each scope is asked for once, in one statement for all of them."""
-
-    def __init__(self, agents: Iterable[Agent], by: Any) -> None:
-        self.by = by
-        self._agents = Agent.objects.filter(pk__in=[agent.pk for agent in agents])
-        self._having: dict[str, set[int]] = {}
-
-    @cached_property
-    def of_installation(self) -> frozenset[str]:
-        return rights.scopes(self.by)
-
-    def having(self, scope: str) -> set[int]:
-        """Those of which `by` has this scope in each of their projects."""
-        if scope not in self._having:
-            allowing = self._agents.allowing(self.by, scope)
-            self._having[scope] = set(allowing.values_list("pk", flat=True))
-        return self._having[scope]
-
-    @cached_property
-    def writable(self) -> set[int] | None:
-        """The projects in which `by` may change tasks; None: in all."""
-        if WRITE in self.of_installation:
-            return None
-        return set(Project.objects.allowing(self.by, WRITE).values_list("pk", flat=True))
-
-
-class AgentPermissions(Permissions):
-    """What `by` may do with one of them."""
-
-    def __init__(self, agent: Agent, fleet: FleetPermissions) -> None:
-        super().__init__(agent, fleet.by)
-        self.agent, self.fleet = agent, fleet
-
-    def has(self, scope: str) -> bool:
-        """Whether `by` has this scope everywhere."""
-        return scope in self.fleet.of_installation or self.agent.pk in self.fleet.having(scope)
-
-    @property
-    def role(self) -> str:
-        """Who may change the agent."""
-        placed = getattr(self.agent, "placed", None)  # of the row of a list, which has read it
-        if self.agent.projects.exists() if placed is None else placed:
-            return "You need the role of an administrator in each of its projects"
-        return "Only an operator of this installation can do this"
 
 
 class AgentAction(Action):
@@ -305,57 +258,6 @@ class Requeue(AgentAction):
         ended = len(shown) - len(taken)
         done = f"{counted(len(taken), 'task')} of {self.agent.name} back in the queue"
         return f"{done}; {counted(ended, 'other')} had ended before" if ended > 0 else done
-
-
-class RevokeKey(Action):
-    """Ends a key of an agent, and all that were made with it."""
-
-    subject: Key
-    name, label, icon = "revoke", "Revoke key", "key-round"
-    event = "key.revoked"
-    reason_label = ""
-    dangerous = True
-
-    @property
-    def address(self) -> str:
-        return reverse("agents:key", args=[self.subject.agent, self.subject.prefix])
-
-    @property
-    def available(self) -> bool:
-        return self.subject.revoked_at is None
-
-    @property
-    def permitted(self) -> bool:
-        return self.of_agent.has(ADMIN)
-
-    @property
-    def denied(self) -> str:
-        return "" if self.permitted else self.of_agent.role
-
-    @cached_property
-    def of_agent(self) -> AgentPermissions:
-        agent = self.subject.agent
-        assert agent
-        return AgentPermissions(agent, FleetPermissions([agent], self.by))
-
-    @property
-    def effects(self) -> Sequence[str]:
-        made = self.subject.made.filter(revoked_at=None).count()
-        more = f", and so are those with {counted(made, 'key')} that it made" if made else ""
-        return [f"Requests with it are refused from now on{more}. This cannot be undone."]
-
-    @property
-    def last_change(self) -> Event | None:
-        events = Event.objects.filter(
-            topic=f"agent:{self.subject.agent}", subject=f"key:{self.subject.prefix}"
-        )
-        return events.order_by("-xid", "-id").first()
-
-    @sql.atomic
-    def do(self, values: dict[str, Any]) -> str:
-        if not Key.objects.filter(pk=self.subject.pk).revoke(by=self.by):
-            raise NotReady(f"the key {self.subject.prefix} has ended already")
-        return f"The key {self.subject.prefix} of {self.subject.agent} is revoked"
 
 
 KINDS: Sequence[type[AgentAction]] = (Requeue, Resume, Drain, SetToMaintenance, Quarantine, Retire)

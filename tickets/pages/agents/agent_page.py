@@ -17,7 +17,8 @@ from agents.models.agent_presence import MINUTES
 from omoi_site import humanize
 from omoi_site.errors import Malformed
 from tickets.models.claim.history import PastClaim, past_claims
-from tickets.pages.actions.agent import ADMIN, AgentAction, RevokeKey
+from tickets.pages.actions.agent import AgentAction
+from tickets.pages.actions.agent_permissions import ADMIN
 from tickets.pages.agents.agent_rows import AgentRow, read_rows
 from tickets.pages.agents.heartbeats import Bar
 from tickets.pages.agents.pool_rows import PoolRow, pool_rows
@@ -171,10 +172,6 @@ class AgentPage:
     @property
     def more_keys(self) -> bool:
         return len(self._keys) > KEYS
-
-    @property
-    def revoke_icon(self) -> str:
-        return RevokeKey.icon
 
     @property
     def topics(self) -> str:

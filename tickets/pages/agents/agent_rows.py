@@ -19,7 +19,8 @@ from omoi_site import field_limits
 from omoi_site.database import sql
 from tickets.models.claim.failures import BY as FAILURES
 from tickets.models.claim.workload import GONE_AFTER, STATUS, interval
-from tickets.pages.actions import agent as acts
+from tickets.pages.actions.agent import KINDS, AgentAction
+from tickets.pages.actions.agent_permissions import AgentPermissions, FleetPermissions
 from tickets.pages.agents.heartbeats import Heartbeats
 from tickets.pages.agents.pool_rows import PoolRow
 
@@ -108,7 +109,7 @@ class HeldTask:
 class AgentRow:
     """permissions: what the person who looks may do with it."""
 
-    def __init__(self, agent: Any, permissions: acts.AgentPermissions) -> None:
+    def __init__(self, agent: Any, permissions: AgentPermissions) -> None:
         self.agent = agent
         self.permissions = permissions
         self.barred_by: Sequence[PoolRow] = ()  # pools that grant it nothing now
@@ -183,13 +184,13 @@ class AgentRow:
         return Heartbeats(self.agent.minutes, known=self.agent.known, silent=self.agent.state == "retired")
 
     @cached_property
-    def actions(self) -> dict[str, acts.AgentAction]:
+    def actions(self) -> dict[str, AgentAction]:
         """What can be done with it now, by name, also what this person may not do."""
-        possible = (kind(self.agent, self.permissions.by, self.permissions) for kind in acts.KINDS)
+        possible = (kind(self.agent, self.permissions.by, self.permissions) for kind in KINDS)
         return {action.name: action for action in possible if action.available}
 
     @property
-    def main_action(self) -> acts.AgentAction | None:
+    def main_action(self) -> AgentAction | None:
         """What helps most."""
         first = ["requeue"] if self.needs_somebody else []
         names = (name for name in [*first, "resume", "drain"] if name in self.actions)
@@ -212,5 +213,5 @@ def read_rows(
     seen = None if sees_all(by) else [project.pk for project in projects]
     params = {"ids": list(ids), "projects": seen, "minutes": minutes, "tasks": tasks}
     agents = {agent.pk: agent for agent in Agent.objects.raw(ROWS, params)}
-    fleet = acts.FleetPermissions(agents.values(), by)
-    return [AgentRow(agents[pk], acts.AgentPermissions(agents[pk], fleet)) for pk in ids if pk in agents]
+    fleet = FleetPermissions(agents.values(), by)
+    return [AgentRow(agents[pk], AgentPermissions(agents[pk], fleet)) for pk in ids if pk in agents]

@@ -13,7 +13,8 @@ from agents.models import Event, Key
 from omoi_site.errors import OmoiError
 from tickets.models.claim.workload import fleet
 from tickets.pages.actions.action import Action
-from tickets.pages.actions.agent import KINDS, RevokeKey
+from tickets.pages.actions.agent import KINDS
+from tickets.pages.actions.agent_key import RevokeKey
 from tickets.pages.agents.agent_page import AgentPage
 from tickets.pages.agents.dialog import AgentDialog
 from tickets.pages.agents.fleet_page import FleetPage
