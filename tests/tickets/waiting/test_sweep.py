@@ -65,6 +65,52 @@ def test_what_is_still_to_be_followed_is_no_repair(project, task, ticket, ada, o
     assert (who(child), repaired()) == ("agents", 0)
 
 
+LAST = 10**9
+
+
+def test_a_lease_that_has_ended_and_is_not_lapsed_yet_makes_nothing_wrong(
+    project, ticket, task, ada, operator
+):
+    """The walks over tasks and over tickets come by at different times."""
+    Project.objects.act(project.pk, "edit", by=operator, max_tickets=1)
+    [second] = Task.objects.add(ticket, [TaskSpec("second")], by=operator)
+    Task.objects.claim(by=ada, limit=1)
+    store_waits()
+    before = TICKETS.stored([ticket.pk])[ticket.pk].who, TaskWait.objects.get(pk=second.pk).variant
+    Task.objects.filter(pk=task.pk).update(lease_expires_at="2020-01-01T00:00Z")
+    TaskWait.objects.filter(pk=task.pk).update(until="2020-01-01T00:00Z")
+
+    WaitSweep.objects.recheck_tickets(0, LAST)
+    WaitSweep.objects.recheck_tasks(task.pk, LAST)
+
+    after = TICKETS.stored([ticket.pk])[ticket.pk].who, TaskWait.objects.get(pk=second.pk).variant
+    assert (before, after, repaired()) == (("agent:ada", 1), ("operator", 0), 0)  # no clock runs
+
+
+def test_what_a_ticket_needs_of_another_is_still_to_be_followed(project, task, ticket, ada, operator):
+    [second] = Task.objects.add(ticket, [TaskSpec("second")], by=operator)
+    later = Ticket.objects.open(project, TicketSpec("later"), by=operator)
+    [child] = Task.objects.add(later, [TaskSpec("then")], by=operator)
+    Need.objects.add(project.pk, [Edge(task.pk, child.pk), Edge(second.pk, child.pk)], by=operator)
+    store_waits()
+    complete(Task.objects.claim(by=ada, limit=1)[0], by=ada)
+
+    WaitSweep.objects.recheck_tickets(0, LAST)
+
+    assert (TICKETS.stored([later.pk])[later.pk].who, repaired()) == (f"task:{second.key}", 0)
+
+
+def test_a_closed_account_of_which_nothing_is_told_makes_no_ticket_wrong(project, task, ticket, django_user_model):
+    lee = django_user_model.objects.create_superuser("lee")
+    Task.objects.assign(task.pk, by=lee, reason="by hand")
+    store_waits()
+    django_user_model.objects.filter(pk=lee.pk).update(is_active=False)
+
+    WaitSweep.objects.recheck_tickets(0, LAST)
+
+    assert (TICKETS.stored([ticket.pk])[ticket.pk].who, repaired()) == ("operator", 0)
+
+
 @pytest.mark.parametrize(
     "cursor", ["99999999.99999999.", "of another version"], ids=["of another database", "unreadable"]
 )

@@ -19,8 +19,8 @@ from agents.models.event import ResyncRequired
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
 from tickets.models.explain.sql_fragments import BY_HAND
+from tickets.models.explain.stored_waits import NEXT
 from tickets.models.ticket.filters import LEFT_OPEN, UNFINISHED
-from tickets.models.ticket.ticket import Ticket
 from tickets.models.waiting.waits import LaneWait, Stored, TaskWait, TicketWait
 
 EVENTS = 500  # read at once
@@ -79,7 +79,15 @@ CROSS JOIN LATERAL (
 WHERE h.name = ANY (%(people)s)
 """
 LANES_IN = sql.statement(__file__, "lanes_in")
-UNTOLD = sql.statement(__file__, "untold", by_hand=BY_HAND)
+
+
+def _untold(name: str, *, ticket: str) -> str:
+    due = sql.statement(__file__, "due_by_time", ticket=ticket, by_hand=BY_HAND, next=NEXT)
+    return sql.statement(__file__, name, due_by_time=due.strip())
+
+
+UNTOLD = _untold("untold", ticket="o.ticket_id")
+UNTOLD_TICKETS = _untold("untold_tickets", ticket="k.id")
 MEMBERS = ("member.set", "member.removed")
 log = logging.getLogger(__name__)
 
@@ -208,8 +216,8 @@ class WaitSweep(models.Model):
 
     def repaired_tickets(self, ids: Collection[int]) -> None:
         if ids and (keys := self._keys_to_come()) is not None:
-            untold = Ticket.objects.filter(pk__in=ids).exclude(key__in=keys)
-            self._repaired("tickets", list(untold.values_list("pk", flat=True)))
+            params = {"tickets": list(ids), "keys": keys}
+            self._repaired("tickets", [row["id"] for row in sql.rows(UNTOLD_TICKETS, params)])
 
     def _keys_to_come(self) -> list[str] | None:
         """The keys of the tickets to which something has happened that is not followed yet. None: following
