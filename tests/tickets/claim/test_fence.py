@@ -110,3 +110,38 @@ def test_a_fence_only_grows(task, ada):
     for change in ({"fence": 0}, {"state": "completed"}, {"holder": None}):
         with pytest.raises(IntegrityError), transaction.atomic():
             Task.objects.filter(pk=claim.task).update(**change)
+
+
+def refusal_of_progress(claim, by, fence=None):
+    with pytest.raises(ClaimLost) as refused:
+        Task.objects.report_progress(claim.task, fence or claim.fence, {"percent": 50}, by=by)
+    return refused.value.message, refused.value.next_action
+
+
+def test_the_holder_with_another_fence_hears_which_one_is_its_own(task, ada, bob, operator):
+    old, _ = to_itself(ada, bob, operator)
+
+    said, instead = refusal_of_progress(old, ada)
+
+    assert said == "fence 1 is of an earlier claim of this task: your present claim has fence 2"
+    assert instead.startswith("Send fence 2 if you work under that claim")
+    assert refusal_of_progress(old, ada, fence=9)[0].startswith("fence 9 is of no claim of this task")
+    [command] = Task.objects.beat([(old.task, 9)], by=ada).commands
+    assert command["reason"] == "fence 9 is of no claim of this task: your present claim has fence 2"
+    assert refusal_of_progress(old, bob, fence=2)[0].endswith("not yours any more: the task is held by ada")
+
+
+def test_whose_lease_has_ended_hears_what_is_still_taken(task, ada, bob, operator):
+    claim, _ = over(ada, bob, operator)
+    said, instead = refusal_of_progress(claim, ada)
+    assert said == "the lease of this claim has ended; of it only a completion is still taken"
+    assert f"POST /tasks/{task.pk}/completion" in instead
+    Task.objects.lapse()
+    assert refusal_of_progress(claim, ada) == (said, instead)
+
+    Task.objects.filter(pk=task.pk).update(max_attempts=1)
+    [second] = Task.objects.claim(by=bob)
+    assert "Stop working" in refusal_of_progress(claim, ada)[1]
+    Task.objects.filter(pk=task.pk).update(lease_expires_at="2020-01-01T00:00Z")
+    said, instead = refusal_of_progress(second, bob)
+    assert (said, instead) == ("the lease of this claim has ended", ClaimLost.next_action)

@@ -100,7 +100,9 @@ def test_what_a_ticket_needs_of_another_is_still_to_be_followed(project, task, t
     assert (TICKETS.stored([later.pk])[later.pk].who, repaired()) == (f"task:{second.key}", 0)
 
 
-def test_a_closed_account_of_which_nothing_is_told_makes_no_ticket_wrong(project, task, ticket, django_user_model):
+def test_a_closed_account_of_which_nothing_is_told_makes_no_ticket_wrong(
+    project, task, ticket, django_user_model
+):
     lee = django_user_model.objects.create_superuser("lee")
     Task.objects.assign(task.pk, by=lee, reason="by hand")
     store_waits()

@@ -1,4 +1,5 @@
 -- `may_be_late`: whether the agent, if the fence is its own, may still complete the task.
+-- `own`: whether the agent holds the task now, under whichever fence; its lease may have ended.
 -- `seen`: whether the agent may see the task. The holder of a task in another project is not revealed.
 SELECT
   t.id,
@@ -8,6 +9,7 @@ SELECT
   t.settled_fence,
   t.settled_as,
   coalesce({may_be_late}, false) AS may_be_late,
+  coalesce(t.holder_id = a.id, false) AS own,
   h.name AS holder,
   -- what a person may see was asked before
   a.sees_all OR a.kind = 'person' OR EXISTS (

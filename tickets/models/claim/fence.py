@@ -51,12 +51,20 @@ KEY_OF_HOLDER = HELD_KEY.format(agents="agents_agent")
 CLAIMS_NOW = sql.statement(__file__, "claims_now", may_be_late=MAY_BE_LATE)
 
 
+NOT_YOURS = "this claim is not yours any more"
+
+
 class ClaimLost(OmoiError):
     """The caller no longer holds this claim: it lapsed, was handed over, or was granted to another."""
 
     code = "claim_lost"
     title = "This claim is not yours any more"
     next_action = "Stop working on this task, and claim again."
+
+    @property
+    def reason(self) -> str:
+        """Why the claim is lost, as a holder hears it with a heartbeat."""
+        return self.message.removeprefix(f"{NOT_YOURS}: ")
 
 
 def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]]:
@@ -66,12 +74,37 @@ def claims_now(tasks: Sequence[int], by: int | None) -> dict[int, dict[str, Any]
     )
 
 
-def lost(now: dict[str, Any] | None) -> ClaimLost:
-    """The error for a claim that is not the caller's; `now` is one of `claims_now`. `state` is None if the
-    caller may not see the task.
+def lost(now: dict[str, Any] | None, fence: int | None) -> ClaimLost:
+    """The error for a claim under this fence that is not the caller's; `now` is one of `claims_now`. `state`
+    is None if the caller may not see the task.
     """
     if now is None or not now["seen"]:
         return ClaimLost("there is no such claim", holder=None, state=None)
+    message, next_action = _said(now, fence)
+    return ClaimLost(message, next_action=next_action, holder=now["holder"], state=now["state"])
+
+
+def may_be_late(now: dict[str, Any] | None, fence: int | None) -> bool:
+    """Whether the completion of a lost claim would still be taken."""
+    return bool(now and now["fence"] == fence and now["may_be_late"])
+
+
+def _said(now: dict[str, Any], fence: int | None) -> tuple[str, str]:
+    """What is said of a lost claim, and what to do instead of stopping."""
+    if may_be_late(now, fence):
+        return (
+            "the lease of this claim has ended; of it only a completion is still taken",
+            f"Finish, and complete it (POST /tasks/{now['id']}/completion): that is taken as long as nobody"
+            " is granted the task before. Or stop working on it, and claim again.",
+        )
+    if now["own"] and now["fence"] != fence:
+        kind = "an earlier claim" if fence is not None and fence < now["fence"] else "no claim"
+        return (
+            f"fence {fence} is of {kind} of this task: your present claim has fence {now['fence']}",
+            f"Send fence {now['fence']} if you work under that claim (GET /agents/me/brief lists your claims)."
+            " If not, stop working on this task: another process works on it under your name.",
+        )
+    if now["own"]:
+        return "the lease of this claim has ended", ""
     who = f"held by {now['holder']}" if now["holder"] else now["state"]
-    message = f"this claim is not yours any more: the task is {who}"
-    return ClaimLost(message, holder=now["holder"], state=now["state"])
+    return f"{NOT_YOURS}: the task is {who}", ""

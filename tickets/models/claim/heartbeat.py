@@ -60,7 +60,7 @@ EMPTY = Report()
 @dataclass(frozen=True)
 class Heartbeat:
     """The answer: kept claims as {task, fence, lease_expires_at}, lost ones as {task, fence, code,
-    state, holder}."""
+    state, holder, reason}."""
 
     kept: list[dict[str, Any]] = field(default_factory=list)
     lost: list[dict[str, Any]] = field(default_factory=list)
@@ -161,6 +161,4 @@ def _cancel(lost: Sequence[dict[str, Any]]) -> list[Command]:
 def _why(lost: dict[str, Any], end: dict[str, Any] | None) -> str:
     if end:
         return f"{ENDS[end['kind']]}: {end['reason']}" if end["reason"] else ENDS[end["kind"]]
-    if lost["state"] is None:
-        return "there is no such claim"
-    return f"the task is held by {lost['holder']}" if lost["holder"] else f"the task is {lost['state']}"
+    return str(lost["reason"])

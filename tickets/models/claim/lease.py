@@ -23,6 +23,7 @@ from tickets.models.claim.fence import (
     ClaimLost,
     claims_now,
     lost,
+    may_be_late,
 )
 from tickets.models.claim.hands import expect_to_work
 from tickets.models.explain.sql_fragments import (
@@ -185,7 +186,7 @@ class Leasing(models.Manager[Row]):
         of each claim, what its work has changed so far; as long as its mark changes, it shows progress.
 
         Returns (kept, lost): kept as {task, fence, lease_expires_at, stalled}, lost as {task, fence, code,
-        state, holder}. The code is `lapsed` if the lease has ended, but the task can still be completed; else
+        state, holder, reason}. The code is `lapsed` if the lease has ended, but the task can still be completed; else
         `claim_lost`. Raises Unauthorized if the key of `by` has ended.
         """
         answers = self._renew(claims, by, lease_s, marks)
@@ -194,10 +195,7 @@ class Leasing(models.Manager[Row]):
         if gone:
             Key.objects.expect_live(by)
         now = claims_now([task for task, _ in gone], by.pk)
-        return kept, [
-            {"task": task, "fence": fence, "code": _code(now.get(task), fence), **lost(now.get(task)).more}
-            for task, fence in gone
-        ]
+        return kept, [_lost(task, fence, now.get(task)) for task, fence in gone]
 
     def renew_at_once(
         self, claims: Sequence[tuple[int, int]], *, by: Agent, marks: Sequence[str] = ()
@@ -256,7 +254,7 @@ class Leasing(models.Manager[Row]):
                 and (now["settled_by"], now["settled_fence"], now["settled_as"])
                 == (agent.pk, fence, "released")
             ):
-                raise lost(now)
+                raise lost(now, fence)
 
     # -- effects of time; run by the clock, and by a claim that finds nothing
 
@@ -320,8 +318,10 @@ class Leasing(models.Manager[Row]):
         sql.rows(RESET_FLOORS)
 
 
-def _code(now: dict[str, Any] | None, fence: int) -> str:
-    return "lapsed" if now and now["fence"] == fence and now["may_be_late"] else ClaimLost.code
+def _lost(task: int, fence: int, now: dict[str, Any] | None) -> dict[str, Any]:
+    code = "lapsed" if may_be_late(now, fence) else ClaimLost.code
+    refusal = lost(now, fence)
+    return {"task": task, "fence": fence, "code": code, "reason": refusal.reason, **refusal.more}
 
 
 def follow_up(changed: list[dict[str, Any]]) -> int:

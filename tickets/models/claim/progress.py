@@ -87,7 +87,7 @@ class Progressing(models.Manager[Row]):
         }
         if not prepared.rows(REPORT_PROGRESS, params):
             Key.objects.expect_live(by)
-            raise lost(claims_now([task], by.pk).get(task))
+            raise lost(claims_now([task], by.pk).get(task), fence)
 
     @sql.atomic
     def stall(self, limit: int = BATCH) -> int:

@@ -191,4 +191,4 @@ def _repeated(outcome: Outcome, now: dict[str, Any] | None, by: Agent) -> Settle
         and (outcome.state, now["settled_as"]) in ACTS
     ):
         return Settlement(outcome.task, now["state"], repeated=True, late=now["settled_as"] == "late")
-    return Settlement(outcome.task, lost=lost(now))
+    return Settlement(outcome.task, lost=lost(now, outcome.fence))

@@ -30,7 +30,7 @@ class Starting(models.Manager[Row]):
         changes nothing. Raises ClaimLost.
         """
         if self.start_all([(task, fence)], by=by):
-            raise lost(claims_now([task], by.pk).get(task))
+            raise lost(claims_now([task], by.pk).get(task), fence)
 
     @sql.patiently
     def start_all(self, claims: Sequence[tuple[int, int]], *, by: Agent) -> set[int]:

@@ -199,4 +199,4 @@ def _expect_held(ticket: TicketFields, claim: tuple[int, int], by: Actor) -> Non
     holder = by.pk if isinstance(by, Agent) else None
     if not sql.rows(HELD_IN, {"task": task, "ticket": ticket.pk, "fence": fence, "agent": holder}):
         now: dict[int, Any] = claims_now([task], holder) if ticket.tasks.filter(pk=task).exists() else {}
-        raise lost(now.get(task))
+        raise lost(now.get(task), fence)

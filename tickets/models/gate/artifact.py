@@ -84,7 +84,8 @@ class ArtifactQuerySet(models.QuerySet["Artifact"]):
         if task is not None:
             holder = by.pk if isinstance(by, Agent) else None
             if not sql.rows(HELD_IN, {"task": task.pk, "ticket": row.pk, "fence": fence, "agent": holder}):
-                raise lost(claims_now([task.pk], holder).get(task.pk) if task.ticket_id == row.pk else None)
+                now = claims_now([task.pk], holder) if task.ticket_id == row.pk else {}
+                raise lost(now.get(task.pk), fence)
         source = {
             "task_id": None if task is None else task.pk,
             "fence": fence,
