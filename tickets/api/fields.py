@@ -52,12 +52,17 @@ class PhaseField(serializers.CharField):
 class IdField(serializers.Field):
     """An opaque id, a string."""
 
-    default_error_messages = {"invalid": "an id is a string"}
+    default_error_messages = {
+        "invalid": "an id is a string",
+        "unknown": 'nothing has this id; ids are strings of digits, such as "31"',
+    }
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, str) or len(data) > 40:
             self.fail("invalid")
-        return number(data)
+        if (found := number(data)) < 0:  # to look for it would answer with another id than was sent
+            self.fail("unknown")
+        return found
 
     def to_representation(self, value: Any) -> str:
         return str(value)

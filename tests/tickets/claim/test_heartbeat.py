@@ -115,6 +115,19 @@ def test_nothing_is_said_of_a_task_that_the_agent_may_not_see(ada):
     ]
 
 
+@pytest.mark.parametrize("task", ["zz", "-1", "OMO-1.4", "9" * 19, ""])
+def test_what_is_no_id_is_refused_and_not_answered_as_another(claims, ada, task):
+    for path, body in (
+        ("/agents/me/heartbeat", {"claims": [{"task": task, "fence": 1}]}),
+        ("/settlements", {"items": [{"task": task, "fence": 1, "outcome": "completed"}]}),
+    ):
+        answer = api_of(ada).post(path, body)
+        assert answer.status_code == 422, answer.content
+        [fault] = answer.json()["errors"]
+        assert fault["field"].endswith("0.task")
+        assert fault["message"].startswith("nothing has this id")
+
+
 @pytest.mark.parametrize("state", ["available", "draining"])
 def test_a_heartbeat_is_one_statement_whether_or_not_there_is_something_to_hear(claims, ada, state):
     Agent.objects.filter(pk=ada.pk).update(state=state)
