@@ -4,6 +4,7 @@ else changed them first.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -34,10 +35,12 @@ class Locking(models.QuerySet[Row]):
 
     @contextmanager
     def locked(self, **which: Any) -> Iterator[Row]:
-        """One locked row, in one transaction; it is saved at the end with the next version."""
+        """One locked row, in one transaction; what has changed is saved at the end with the next version."""
         with self.lock(**which) as row:
+            before = copy.deepcopy(row.columns())  # lists and objects are changed in place
             yield row
-            row.save_version()
+            if row.columns() != before:  # an event changes it too
+                row.save_version()
 
     @contextmanager
     def lock(self, **which: Any) -> Iterator[Row]:
@@ -60,6 +63,9 @@ class Versioned(Journaled):
 
     class Meta:
         abstract = True
+
+    def columns(self) -> dict[str, Any]:
+        return {field.attname: getattr(self, field.attname) for field in self._meta.concrete_fields}
 
     def save_version(self) -> None:
         """Save it with the next version; it must be locked."""

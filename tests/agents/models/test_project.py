@@ -38,6 +38,7 @@ def test_a_paused_phase_grants_nothing_and_a_new_lane_of_it_neither(project, tic
     Agent.objects.filter(pk=ada.pk).update(capabilities=["rust"])
     assert Task.objects.claim(by=ada, limit=5) == []
     assert Project.objects.get().paused_phases["DOING"]["reason"] == "tests are red"
+    assert Project.objects.get().version == project.version + 1
     [cause] = Task.objects.explanations([task.pk])[task.pk]["causes"][:1]
     assert (cause["code"], cause["what"]) == ("pause", "phase Doing of project OMO is paused: tests are red")
     assert cause["since"] is not None

@@ -1,4 +1,4 @@
-"""`manage.py projects`: how long without progress a claim may be."""
+"""`manage.py projects`: how long without progress a claim may be, and what is paused."""
 
 from __future__ import annotations
 
@@ -15,6 +15,28 @@ pytestmark = pytest.mark.django_db
 def run(capsys, *words):
     call_command("projects", "stall", *words)
     return capsys.readouterr().out
+
+
+def test_a_pause_says_what_is_paused_now(capsys, project):
+    said = []
+    for words in (
+        "pause OMO DOING",
+        "pause OMO",
+        "pause OMO TODO",
+        "resume OMO",
+        "resume OMO DOING",
+        "resume OMO TODO",
+    ):
+        call_command("projects", *words.split())
+        said.append(capsys.readouterr().out)
+    assert said == [
+        "Paused phases of OMO: DOING.\n",
+        "OMO is paused as a whole.\nPaused phases of OMO: DOING.\n",
+        "OMO is paused as a whole.\nPaused phases of OMO: DOING, TODO.\n",
+        "Paused phases of OMO: DOING, TODO.\n",
+        "Paused phases of OMO: TODO.\n",
+        "Nothing is paused in OMO.\n",
+    ]
 
 
 def test_what_is_not_said_stays_as_it_is(capsys, project):

@@ -130,13 +130,13 @@ class Command(command_base.Command):
         return self._acted(key, verb, reason=reason)
 
     def stopped(self, project: command_base.Document) -> None:
-        phases = ", ".join(sorted(project["paused_phases"]))
+        key, phases = project["key"], ", ".join(sorted(project["paused_phases"]))
         if project["paused"]:
-            self.stdout.write(f"{project['key']} is paused.")
-        elif phases:
-            self.stdout.write(f"Paused in {project['key']}: {phases}.")
-        else:
-            self.stdout.write(f"Nothing is paused in {project['key']}.")
+            self.stdout.write(f"{key} is paused as a whole.")
+        if phases:
+            self.stdout.write(f"Paused phases of {key}: {phases}.")
+        elif not project["paused"]:
+            self.stdout.write(f"Nothing is paused in {key}.")
 
     def _acted(self, key: str, verb: str, **how: Any) -> command_base.Document:
         found = Project.objects.filter(key=key.upper()).first()
