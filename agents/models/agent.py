@@ -436,6 +436,25 @@ class Agent(FSMModelMixin, Versioned):
     def _note_state(self, by: Actor, reason: str) -> None:
         self.state_by, self.state_reason, self.state_at = label(by), reason, timezone.now()
 
+    @property
+    def unavailable(self) -> AgentUnavailable:
+        """Why it takes no work, who set its state, and what to do."""
+        if self.state == self.State.AVAILABLE:
+            return AgentUnavailable(
+                f"{self} has become available only now", next_action="Claim again (POST /claims)."
+            )
+        state = "in maintenance" if self.state == self.State.MAINTENANCE else self.state
+        setter = f", set by {humanize.actor(self.state_by)}" if self.state_by else ""
+        reason = f": {self.state_reason}" if self.state_reason else ""
+        if self.state == self.State.RETIRED:
+            then = "Retiring is final. Register another agent (POST /agents)."
+        elif self.state == self.State.QUARANTINED:
+            then = f"Ask an operator to make it available (POST /agents/{self}/availability)."
+        else:
+            who = "It may end that itself" if self.state_by == self.label else "Ask an operator to end that"
+            then = f"Finish what it holds. {who}: POST /agents/{self}/availability."
+        return AgentUnavailable(f"{self} is {state}{setter}, so it takes no work{reason}", next_action=then)
+
     def expect_to_write(self) -> None:
         """Raise AgentUnavailable while it is quarantined."""
         if self.state == self.State.QUARANTINED:

@@ -36,13 +36,20 @@ def test_an_agent_is_edited_under_its_version(ada, operator, task):
     assert Task.objects.claim(by=ada)
 
 
+UNAVAILABLE = {"make_unavailable": "in maintenance", "drain": "draining", "quarantine": "quarantined"}
+
+
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("act", ["make_unavailable", "drain", "quarantine"])
+@pytest.mark.parametrize("act", UNAVAILABLE)
 def test_an_agent_that_is_not_available_claims_nothing_until_it_is(act, ada, operator, task):
     with Agent.objects.locked(name="ada") as agent:
         getattr(agent, act)(by=operator, reason="to be looked at")
-    with pytest.raises(AgentUnavailable):
+    with pytest.raises(
+        AgentUnavailable, match=", set by .*, so it takes no work: to be looked at"
+    ) as refused:
         Task.objects.claim(by=ada)
+    assert refused.value.message.startswith(f"ada is {UNAVAILABLE[act]}, set by")
+    assert "an operator" in refused.value.next_action
     with Agent.objects.locked(name="ada") as agent:
         agent.make_available(by=operator)
     assert Task.objects.claim(by=ada)

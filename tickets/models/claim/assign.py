@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from django.contrib.auth import get_user_model
 from django.db import models, transaction
 
-from agents.models import Actor, Agent, AgentUnavailable, Project, holder, label, rights, via
+from agents.models import Actor, Agent, Project, holder, label, rights, via
 from agents.models.actor import is_agent
 from omoi_site import field_limits
 from omoi_site.brokers import hints
@@ -167,7 +167,7 @@ def _grant(agent: Agent, given: dict[str, Any], by: Actor, project: Project) -> 
     sql.rows(LOCK_GUARDS, params)
     rows = sql.rows(GRANT, params)
     if not rows:
-        raise AgentUnavailable(f"{agent} is {agent.state}, so it takes nothing")
+        raise Agent.objects.get(pk=agent.pk).unavailable
     claims = claims_of(rows)
     if not claims:
         return None

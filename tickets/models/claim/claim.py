@@ -19,7 +19,7 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from django.db import connection
 
-from agents.models import Agent, AgentUnavailable, Key, Project, rights, via
+from agents.models import Agent, Key, Project, rights, via
 from agents.models.agent import phase_names, words
 from omoi_site.database import prepared, sql
 from omoi_site.errors import OmoiError
@@ -89,7 +89,7 @@ class Claiming(Leasing[Row]):
             rows = self._take(params)
         if not rows:
             Key.objects.expect_live(by)
-            raise AgentUnavailable("this agent is not available, so it cannot claim now")
+            raise Agent.objects.get(pk=by.pk).unavailable  # its row, as `by` may have been read before
         if not rows[0]["free"]:
             raise CapacityFull()
         return claims_of(rows)
