@@ -49,6 +49,21 @@ def relative(at: datetime | None, now: datetime) -> str:
     return f"in {length(seconds)}" if seconds > 0 else f"{length(-seconds)} ago"
 
 
+def coming(left_s: float | None) -> str:
+    """When something happens for which so many seconds are left: "in 2 hours", or "any moment now" if they
+    have passed; empty for None.
+    """
+    if left_s is None:
+        return ""
+    return f"in {length(left_s)}" if left_s >= 1 else "any moment now"
+
+
+def ends(at: datetime | None, now: datetime) -> str:
+    """The end of a lease, with its verb: "ends in 4 minutes", "ended 2 seconds ago"; empty for None."""
+    said = relative(at, now)
+    return said and f"{'ended' if said.endswith('ago') else 'ends'} {said}"
+
+
 def passed(since: datetime | None, now: datetime) -> str:
     """How long ago a time is: "4 minutes"; empty for None."""
     return "" if since is None else length(max(0, int((now - since).total_seconds())))

@@ -45,7 +45,7 @@ def test_an_agent_that_is_not_available_claims_nothing_until_it_is(act, ada, ope
     with Agent.objects.locked(name="ada") as agent:
         getattr(agent, act)(by=operator, reason="to be looked at")
     with pytest.raises(
-        AgentUnavailable, match=", set by .*, so it takes no work: to be looked at"
+        AgentUnavailable, match=r", set by .*, so it takes no work: to be looked at"
     ) as refused:
         Task.objects.claim(by=ada)
     assert refused.value.message.startswith(f"ada is {UNAVAILABLE[act]}, set by")

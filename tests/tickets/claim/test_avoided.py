@@ -77,7 +77,7 @@ def test_the_next_work_of_that_agent_does_not_wait(failed, ada, bob, ticket, ope
 
 def test_explain_says_who_avoids_it_and_until_when(failed, ada, bob):
     causes = Task.objects.explanations([failed.pk])[failed.pk]["causes"]
-    assert causes[0]["what"].startswith("ada failed it; until ")
+    assert causes[0]["what"].startswith("ada failed it; for another ")
     assert causes[0]["until"] == Task.objects.get(pk=failed.pk).avoid_until
     [claim] = Task.objects.claim(by=bob)
     fail(claim, by=bob)

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Agent, AgentSpec, Project
+from omoi_site import humanize
 from omoi_site.database import sql
 from omoi_site.errors import NotFound
 from tests.factories import allow_workflow, complete, fail
@@ -317,3 +318,32 @@ def test_moments_are_told_as_people_say_them(task, ada):
     assert (
         cause["what"] == "ada holds it and has not been heard from for 4 minutes; the lease ends in 2 hours"
     )
+
+
+def test_what_is_about_to_happen_is_not_told_as_past(task, ada):
+    """The time to take it back has come, or that of its lease, and the sweep is still to look."""
+    [claim] = Task.objects.claim(by=ada)
+    sql.rows(
+        "UPDATE tickets_task SET stall_s = 1, stall_after_s = 1, active_at = clock_timestamp() - interval '1 h'"
+        " WHERE id = %s",
+        [claim.task],
+    )
+    [cause] = Task.objects.explanations([task.pk])[task.pk]["causes"]
+    assert cause["what"] == "ada has shown no progress for 1 hour; it is taken back any moment now"
+
+    assert humanize.coming(0.4) == "any moment now"
+    assert humanize.coming(61) == "in 1 minute"
+    moment = timezone.now()
+    assert humanize.ends(moment - timedelta(seconds=2), moment) == "ended 2 seconds ago"
+    assert humanize.ends(moment + timedelta(seconds=2), moment) == "ends in 2 seconds"
+
+
+def test_a_need_that_a_failed_validation_adds_began_with_it(task, ada):
+    sql.rows("UPDATE tickets_task SET created_at = created_at - interval '12 min'")
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, error="2 of 7 tests fail", kind="validation")
+
+    [cause] = Task.objects.explanations([task.pk])[task.pk]["causes"]
+
+    assert cause["code"] == "need"
+    assert cause["since"] == Task.objects.exclude(pk=task.pk).get().created_at

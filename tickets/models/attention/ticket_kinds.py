@@ -63,7 +63,7 @@ def task_failed(values: Values) -> str:
 
 def no_progress(values: Values) -> str:
     claim = values["details"]
-    taken = "" if claim["taken_s"] is None else f"in {humanize.length(max(0, claim['taken_s']))}"
+    taken = humanize.coming(claim["taken_s"])
     words = {"holder": claim["holder"], "inactive": humanize.length(claim["inactive_s"]), "taken": taken}
     return task_sentences.no_progress(words)
 

@@ -1,5 +1,6 @@
 SELECT
   count(*) FILTER (WHERE p.state IN ('pending', 'claimed')) AS left_open,
+  min(p.created_at) FILTER (WHERE p.state IN ('pending', 'claimed')) AS open_since,
   (
     array_agg(p.ticket_key || '.' || p.id ORDER BY p.state, p.id)
       FILTER (WHERE p.state IN ('pending', 'claimed'))

@@ -95,14 +95,16 @@ def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
         "blocked_class": row["blocked_class"].replace("_", " "),
         "timeout": humanize.length(row["timeout_s"] or 0),
         "lease_end": humanize.relative(row["lease_expires_at"], now),
+        "lease_ends": humanize.ends(row["lease_expires_at"], now),
         "held_for": humanize.passed(row["claimed_at"], now),
-        "avoid_until": humanize.relative(row["avoid_until"], now),
+        "avoid_for": humanize.length(max(0, _left(row["avoid_until"], now) or 0)),
         "due_at": humanize.relative(row["not_before"], now),
+        "due": humanize.coming(_left(row["not_before"], now)),
         "ready_for": humanize.passed(row["ready_since"], now),
         "inactive": humanize.passed(row["active_at"], now),
-        "taken": humanize.relative(row["taken_at"], now),
+        "taken": humanize.coming(_left(row["taken_at"], now)),
         "holder_silent": humanize.passed(row["holder_seen_at"], now),
-        "pool_reset": humanize.relative(_reset(row["barred"]), now),
+        "pool_reset": humanize.coming(_left(_reset(row["barred"]), now)),
         "all_silent": humanize.passed(row["last_heard"], now),
     }
     causes = causes_of(OBSTACLES, row)
@@ -110,6 +112,10 @@ def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
         causes.append(_broker(broker_away))
     late = [sentence] if row["state"] in OPEN and (sentence := late_by(row["over_s"], row["late_s"])) else []
     return {"waiting_on": causes[0]["who"] if causes else None, "causes": causes, "late": late}
+
+
+def _left(at: datetime | None, now: datetime) -> float | None:
+    return None if at is None else (at - now).total_seconds()
 
 
 def _reset(barred: dict[str, Any] | None) -> datetime | None:

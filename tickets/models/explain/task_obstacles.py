@@ -149,7 +149,7 @@ STORED = [
         f"coalesce('task:' || n.open_keys[1], {CLOCK})",
         task_sentences.open_needs,
         task_sentences.see_need,
-        since="t.created_at",
+        since="greatest(t.created_at, t.claimed_at, n.open_since)",  # it may have been needed only later
     ),
     Obstacle(
         "clock",
@@ -390,8 +390,7 @@ OF_LANE = [
         "capacity",
         f"{READY_NOW} AND f.free > 0 AND w.phase IS NULL AND t.avoid_until > clock_timestamp()",
         AGENTS,
-        "{avoided} failed it; until {avoid_until} it goes to another agent, and to {avoided} only if no other"
-        " can take it",
+        "{avoided} failed it; for another {avoid_for} it goes to {avoided} only if no other agent can take it",
         task_sentences.ask,
         since="t.ready_at",
         until="t.avoid_until",

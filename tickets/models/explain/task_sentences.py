@@ -11,7 +11,7 @@ from tickets.models.explain.sentences import Sentence, Values, by_clock, counted
 def claimed(values: Values) -> str:
     return (
         f"{values['holder']} works on it, attempt {values['attempts']} of {values['max_attempts']};"
-        f" the lease ends {values['lease_end']}"
+        f" the lease {values['lease_ends']}"
     )
 
 
@@ -52,7 +52,7 @@ def reassign(values: Values) -> str:
 def silent_holder(values: Values) -> str:
     return (
         f"{values['holder']} holds it and {silence(values['holder_silent'], 1)};"
-        f" the lease ends {values['lease_end']}"
+        f" the lease {values['lease_ends']}"
     )
 
 
@@ -117,8 +117,8 @@ def see_need(values: Values) -> str:
 
 def not_due(values: Values) -> str:
     if values["attempts"]:
-        return f"attempt {values['attempts']} failed; the next one is due {values['due_at']}"
-    return f"it is due {values['due_at']}, not before"
+        return f"attempt {values['attempts']} failed; the next one is due {values['due']}"
+    return f"it is due {values['due']}{', not before' if values['due'].startswith('in ') else ''}"
 
 
 def wake(values: Values) -> str:
