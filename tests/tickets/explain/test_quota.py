@@ -8,6 +8,8 @@ import pytest
 from django.utils import timezone
 
 from agents.models import Agent, AgentSpec, Pool, Project
+from tests.tickets.attention.conftest import only
+from tests.tickets.explain.random_world import silent
 from tickets.models import Task, TaskSpec
 
 pytestmark = pytest.mark.django_db
@@ -67,6 +69,47 @@ def test_of_two_pools_the_one_of_the_agent_at_work_is_named(waiting, project, op
 
     assert (code, who) == ("quota", "clock")
     assert what.startswith(f"the pool {POOL} is closed")
+
+
+def test_a_pool_that_keeps_some_of_the_able_agents_is_named_for_them(waiting, project, operator):
+    """ada is full, zed awake and kept by the pool, cyd silent and outside of it."""
+    Agent.objects.update(capacity=1, pools=[])
+    Agent.objects.register(AgentSpec("zed", pools=[POOL]), projects=[project], by=operator)
+    cyd = Agent.objects.register(AgentSpec("cyd"), projects=[project], by=operator)
+    silent(cyd)
+    Pool.objects.act(Pool.objects.get().pk, "close", by=operator, reason="used up")
+    sentence = f"ada has no free capacity; zed is kept by the pool {POOL}; cyd is silent"
+    told = [
+        ("capacity", "agents", f"nobody who could do it is free: {sentence}"),
+        (
+            "quota",
+            "operator",
+            f"zed could do it, but the pool {POOL} is closed until somebody opens it: used up",
+        ),
+    ]
+    assert causes(waiting) == told
+    assert Task.objects.claim(by=Agent.objects.get(name="zed")) == []
+
+    Task.objects.filter(pk=waiting.pk).update(priority=0, ready_at="2020-01-01T00:00Z")
+    assert causes(waiting)[0][2].endswith(f"nobody has taken it: {sentence}")
+    item = only(operator)
+    assert item["kind"] == "critical"
+    assert item["what"].endswith(f"nobody has taken it: {sentence}; 1 task waits")
+    assert causes(waiting)[1:] == told
+
+
+def test_of_silent_agents_only_those_are_to_be_started_that_no_pool_keeps(waiting, project, operator):
+    Agent.objects.update(capacity=9, pools=[POOL])
+    cyd = Agent.objects.register(AgentSpec("cyd"), projects=[project], by=operator)
+    Agent.objects.register(AgentSpec("zed", pools=[POOL]), projects=[project], by=operator)
+    for each in Agent.objects.all():
+        silent(each)
+    Pool.objects.act(Pool.objects.get().pk, "close", by=operator, reason="used up")
+
+    first, second = Task.objects.explanations([waiting.pk])[waiting.pk]["causes"]
+
+    assert (first["code"], first["how"].partition(",")[0]) == ("agent_silent", f"Start {cyd}")
+    assert second["what"].startswith(f"ada, zed could do it, but the pool {POOL} is closed")
 
 
 def soon(hours):

@@ -33,15 +33,34 @@
           'able', count(*),
           'able_names', (array_agg(a.name ORDER BY a.name))[1:5],
           'free', count(*) FILTER (WHERE a.free),
-          'free_names', (array_agg(a.name ORDER BY a.name) FILTER (WHERE a.free))[1:5]
+          'free_names', (array_agg(a.name ORDER BY a.name) FILTER (WHERE a.free))[1:5],
+          'busy', count(*) FILTER (WHERE NOT a.room),
+          'busy_names', (array_agg(a.name ORDER BY a.name) FILTER (WHERE NOT a.room))[1:5],
+          'kept', to_jsonb(
+            (
+              array_agg(a.barred || jsonb_build_object('agent', a.name) ORDER BY a.name)
+              FILTER (WHERE a.room AND a.barred IS NOT NULL)
+            )[1:5]
+          ),
+          'quiet', count(*) FILTER (WHERE a.room AND a.barred IS NULL AND NOT a.free),
+          'quiet_names', (
+            array_agg(a.name ORDER BY a.name) FILTER (WHERE a.room AND a.barred IS NULL AND NOT a.free)
+          )[1:5]
         )
       FROM (
         SELECT
-          a.name,
-          {has_room} AND a.barred IS NULL AND a.last_seen_at > clock_timestamp() - {heard} AS free
-        FROM fleet_agents a
-        WHERE a.state = 'available'
-          AND {may_work}
+          a.*,
+          a.room AND a.barred IS NULL AND a.heard AS free
+        FROM (
+          SELECT
+            a.name,
+            a.barred,
+            coalesce(a.last_seen_at > clock_timestamp() - {heard}, false) AS heard,
+            {has_room} AS room
+          FROM fleet_agents a
+          WHERE a.state = 'available'
+            AND {may_work}
+        ) a
       ) a
     )
   FROM tickets_lane l

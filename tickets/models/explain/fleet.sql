@@ -21,6 +21,28 @@ SELECT
     array_agg(g.name ORDER BY g.name)
     FILTER (WHERE g.available AND g.room AND g.barred IS NULL AND g.heard)
   )[1:5] AS free_names,
+  -- the others: without room, kept by a pool, each with that pool, and silent
+  count(*) FILTER (WHERE g.available AND NOT g.room) AS busy,
+  (array_agg(g.name ORDER BY g.name) FILTER (WHERE g.available AND NOT g.room))[1:5] AS busy_names,
+  to_jsonb(
+    (
+      array_agg(g.barred || jsonb_build_object('agent', g.name) ORDER BY g.barred->>'until', g.name)
+      FILTER (WHERE g.available AND g.room AND g.barred IS NOT NULL)
+    )[1:5]
+  ) AS kept,
+  to_jsonb(
+    (
+      array_agg(g.barred || jsonb_build_object('agent', g.name) ORDER BY g.barred->>'until', g.name)
+      FILTER (WHERE g.available AND g.room AND g.barred IS NOT NULL AND g.inside)
+    )[1:5]
+  ) AS inside_kept,
+  count(*) FILTER (
+    WHERE g.available AND g.room AND g.barred IS NULL AND g.heard IS NOT TRUE
+  ) AS quiet,
+  (
+    array_agg(g.name ORDER BY g.name)
+    FILTER (WHERE g.available AND g.room AND g.barred IS NULL AND g.heard IS NOT TRUE)
+  )[1:5] AS quiet_names,
   max(g.last_seen_at) FILTER (WHERE g.available) AS last_heard
 FROM (
   SELECT

@@ -30,6 +30,7 @@ fleets AS MATERIALIZED (
       WHEN b.agents_full AND f.inside_in_quota = 0 THEN f.inside_barred
       WHEN b.agents_full IS NOT TRUE AND f.in_quota = 0 THEN f.barred
     END AS pools_shut,
+    CASE WHEN b.agents_full THEN f.inside_kept ELSE f.kept END AS pools_keep,
     b.tickets_full
   FROM fleet_lanes l
   CROSS JOIN LATERAL (

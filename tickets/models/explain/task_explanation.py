@@ -107,6 +107,8 @@ def _explanation(row: dict[str, Any], broker_away: str) -> Explanation:
         "pool_reset": humanize.coming(_left(_reset(row["barred"]), now)),
         "all_silent": humanize.passed(row["last_heard"], now),
     }
+    for each in row["kept"] or ():
+        each["reset"] = humanize.coming(_left(_reset(each), now))
     causes = causes_of(OBSTACLES, row)
     if broker_away and row["has_profile"] and row["state"] == "pending":
         causes.append(_broker(broker_away))

@@ -52,6 +52,16 @@ OTHER_PHASE = f"{HELD} AND NOT {IN_OPEN_PHASE}"
 # What is closed, full or being tried out: a pool of its profile, or one of each agent that has room.
 BARRED = "coalesce(q.barred, f.pools_shut)"
 QUOTA = f"({BARRED} IS NOT NULL)"
+
+
+def barring_waits(pool: str) -> str:
+    """SQL of who this pool that allows nothing waits for."""
+    return (
+        f"CASE WHEN {pool}->>'why' <> 'closed' THEN {AGENTS}"
+        f" WHEN {pool}->>'until' IS NULL THEN {OPERATOR} ELSE 'clock' END"
+    )
+
+
 MET_LIMITS = f"{PENDING} AND {WORK} AND NOT {NOT_LIMITED.format(task='t')} AND {IN_OPEN_PHASE}"
 ABLE, AWAKE = f"{READY_NOW} AND f.able > 0", f"{READY_NOW} AND f.roomy > 0 AND f.awake > 0"
 
@@ -344,8 +354,7 @@ OF_LANE = [
     Obstacle(
         "quota",
         f"{READY_NOW} AND f.roomy > 0 AND {QUOTA}",
-        f"CASE WHEN {BARRED}->>'why' <> 'closed' THEN {AGENTS}"
-        f" WHEN {BARRED}->>'until' IS NULL THEN {OPERATOR} ELSE 'clock' END",
+        barring_waits(BARRED),
         task_sentences.barred,
         task_sentences.open_pool,
         since=f"coalesce(({BARRED}->>'since')::timestamptz, t.ready_at)",
@@ -382,8 +391,18 @@ OF_LANE = [
         f"{AWAKE} AND f.free = 0 AND NOT {QUOTA}",
         AGENTS,
         task_sentences.full_or_silent,
-        task_sentences.make_room,
+        task_sentences.free_or_start,
         since="t.ready_at",
+        bars=False,
+    ),
+    Obstacle(
+        "quota",
+        f"{READY_NOW} AND f.roomy > 0 AND f.free = 0 AND f.pools_keep IS NOT NULL AND NOT {QUOTA}",
+        barring_waits("(f.pools_keep->0)"),
+        task_sentences.kept,
+        task_sentences.open_kept,
+        since="coalesce((f.pools_keep->0->>'since')::timestamptz, t.ready_at)",
+        until="(f.pools_keep->0->>'until')::timestamptz",
         bars=False,
     ),
     Obstacle(

@@ -151,7 +151,24 @@ def limited_often(values: Values) -> str:
 
 
 def barred(values: Values) -> str:
-    found = values["barred"]
+    return _shut(values["barred"], values["pool_reset"])
+
+
+def kept(values: Values) -> str:
+    """Pools keep some of the agents that could do it, and no other one is free and awake."""
+    agents: dict[str, list[str]] = {}
+    for each in values["kept"]:
+        agents.setdefault(each["pool"], []).append(each["agent"])
+    pools = {each["pool"]: _shut(each, each["reset"]) for each in values["kept"]}
+    return "; ".join(f"{', '.join(names)} could do it, but {pools[pool]}" for pool, names in agents.items())
+
+
+def open_kept(values: Values) -> str:
+    return _open(values["kept"][0])
+
+
+def _shut(found: Values, reset: str) -> str:
+    """Why a pool allows nothing. reset: when it is tried again."""
     match found["why"]:
         case "full":
             return (
@@ -160,14 +177,18 @@ def barred(values: Values) -> str:
         case "tried":
             return f"the pool {found['pool']} is being tried out by another task"
     reason = f": {found['reason']}" if found["reason"] else ""
-    if values["pool_reset"]:
-        return f"the pool {found['pool']} is closed; it is tried again {values['pool_reset']}{reason}"
+    if reset:
+        return f"the pool {found['pool']} is closed; it is tried again {reset}{reason}"
     return f"the pool {found['pool']} is closed until somebody opens it{reason}"
 
 
 def open_pool(values: Values) -> str:
-    pool = values["barred"]["pool"]
-    match values["barred"]["why"]:
+    return _open(values["barred"])
+
+
+def _open(found: Values) -> str:
+    pool = found["pool"]
+    match found["why"]:
         case "full":
             return f"It is granted when one of its claims ends, or raise its limit (PATCH /pools/{pool})."
         case "tried":
@@ -260,18 +281,40 @@ def all_silent(values: Values) -> str:
 
 
 def start_one(values: Values) -> str:
-    name = values["able_names"][0] if values["able"] == 1 else "one of them"
-    return f"Start {name}, so that it claims (POST /claims), or {_add_agent(values)}."
+    """Those that a pool keeps would be granted nothing."""
+    quiet = values["quiet_names"] or values["able_names"]
+    few = values["quiet"] < values["able"]
+    several = f"one of {listed(quiet, values['quiet'])}" if few else "one of them"
+    return f"Start {quiet[0] if len(quiet) == 1 else several}, so that it claims (POST /claims), or {_add_agent(values)}."
+
+
+NOBODY_FREE = "nobody who could do it is free: "
 
 
 def full_or_silent(values: Values) -> str:
-    names = listed(values["able_names"], values["able"])
-    return f"{names} could do it, but some have no free capacity, and the others are silent"
+    parts = []
+    if values["busy"]:
+        has = "has" if values["busy"] == 1 else "have"
+        parts.append(f"{listed(values['busy_names'], values['busy'])} {has} no free capacity")
+    if by_pool := values["kept"]:
+        are = "is" if len(by_pool) == 1 else "are"
+        names, pools = [each["agent"] for each in by_pool], sorted({each["pool"] for each in by_pool})
+        parts.append(f"{', '.join(names)} {are} kept by the pool{'s' * (len(pools) > 1)} {', '.join(pools)}")
+    if values["quiet"]:
+        are = "is" if values["quiet"] == 1 else "are"
+        parts.append(f"{listed(values['quiet_names'], values['quiet'])} {are} silent")
+    return f"{NOBODY_FREE}{'; '.join(parts)}"
+
+
+def free_or_start(values: Values) -> str:
+    """Where nobody is at work, it helps only to start those that are silent."""
+    return make_room(values) if values["busy"] else start_one(values)
 
 
 def critical(values: Values) -> str:
     """For a task of the highest priority that has been ready for `ready_for`."""
-    who = ready(values).removeprefix("it is ready; ") if values["free"] else full_or_silent(values)
+    who = (ready if values["free"] else full_or_silent)(values)
+    who = who.removeprefix("it is ready; ").removeprefix(NOBODY_FREE)
     return f"it is critical, has been ready for {values['ready_for']}, and nobody has taken it: {who}"
 
 
