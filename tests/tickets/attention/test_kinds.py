@@ -108,8 +108,13 @@ def test_agents_that_are_all_silent_are_listed_once(task, ticket, ada, bob, oper
     item = only(operator)
 
     assert (item["kind"], item["subject"], item["who"]) == ("agents_silent", task.key, "admin")
-    assert item["what"] == "ada, bob could do it, but have not been heard from for 5 minutes; 2 tasks wait"
+    silent = "ada, bob could do it, but have not been heard from for 5 minutes"
+    assert item["what"] == f"{silent}; 2 tasks of Doing wait"
     assert do(item["act"], by=operator).status_code == 200
+    Agent.objects.update(capabilities=["rust"])
+    Task.objects.add(ticket, [TaskSpec("Port it", capabilities=["rust"])], by=operator)
+    said = [item["what"] for item in api_of(operator).get("/attention").json()["results"]]
+    assert said == [f"{silent}; 2 tasks of Doing wait", f"{silent}; 1 task of Doing that needs rust waits"]
     Task.objects.claim(by=ada)
     ada.seen()
     assert listed(operator) == []
@@ -186,7 +191,7 @@ def test_critical_work_that_nobody_takes_is_listed_after_a_minute(urgent, ada, o
     assert (item["kind"], item["subject"], item["who"]) == ("critical", urgent.key, "operator")
     assert item["what"] == (
         "it is critical, has been ready for 1 minute, and nobody has taken it:"
-        " ada could claim it, but has not done so yet; 1 task waits"
+        " ada could claim it, but has not done so yet; 1 task of Doing waits"
     )
     assert item["act"]["label"] == "See why"
     cause = do(item["act"], by=operator).json()["causes"][0]
@@ -206,7 +211,7 @@ def test_critical_work_behind_other_work_is_bumped(urgent, task, ticket, operato
     item = only(operator)
 
     assert (item["subject"], item["act"]["label"]) == (urgent.key, "Bump")
-    assert item["what"].endswith("; 2 tasks wait")
+    assert item["what"].endswith("; 2 tasks of Doing wait")
     assert do(item["act"], by=operator).status_code == 200
     assert Task.objects.get(pk=urgent.pk).bumped_at
 

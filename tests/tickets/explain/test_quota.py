@@ -94,7 +94,7 @@ def test_a_pool_that_keeps_some_of_the_able_agents_is_named_for_them(waiting, pr
     assert causes(waiting)[0][2].endswith(f"nobody has taken it: {sentence}")
     item = only(operator)
     assert item["kind"] == "critical"
-    assert item["what"].endswith(f"nobody has taken it: {sentence}; 1 task waits")
+    assert item["what"].endswith(f"nobody has taken it: {sentence}; 1 task of Doing waits")
     assert causes(waiting)[1:] == told
 
 

@@ -3,6 +3,8 @@
   SELECT
     jsonb_build_object(
       'runs_alone', l.alone,
+      'capabilities', l.capabilities,
+      'lane_phase', l.phase,
       'worker_deaths', t.worker_deaths,
       'ready_s', extract(epoch FROM clock_timestamp() - {since})::float8,
       'behind', (

@@ -1,4 +1,4 @@
-"""Kinds of attention about work that no agent takes: one item for all tasks that wait for the same agents."""
+"""Kinds of attention about work that no agent takes: one item for all tasks of a lane."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def nobody_able(values: Values) -> str:
     absent = [f"{agent['name']} is {agent['state']}" for agent in lane["agents"][:3]]
     phase = humanize.phase(lane["lane_phase"])
     why = task_sentences.unable({**lane, "absent": absent, "project": values["project"], "phase": phase})
-    return f"{why}; {_waiting(lane)}"
+    return f"{why}; {_waiting(lane)}"  # it says already which work that is
 
 
 def bring_agent(values: Values) -> Act:
@@ -98,13 +98,13 @@ def agents_silent(values: Values) -> str:
     length = "" if lane["silent_s"] is None else humanize.length(lane["silent_s"])
     others = " and others" if len(names) > 3 else ""
     silence = task_sentences.silence(length, len(names))
-    return f"{', '.join(names[:3])}{others} could do it, but {silence}; {_waiting(lane)}"
+    return f"{', '.join(names[:3])}{others} could do it, but {silence}; {_work_waiting(lane)}"
 
 
 def critical(values: Values) -> str:
     lane = values["details"]
     lane = {**lane, "ready_for": humanize.length(lane["ready_s"])}
-    return f"{task_sentences.critical(lane)}; {_waiting(lane)}"
+    return f"{task_sentences.critical(lane)}; {_work_waiting(lane)}"
 
 
 def bump(values: Values) -> Act:
@@ -115,10 +115,18 @@ def bump(values: Values) -> Act:
     return Act("Bump", "POST", f"{API}/tasks/{values['task']}/bump", body, page="bump")
 
 
-def _waiting(lane: Values) -> str:
+def _work_waiting(lane: Values) -> str:
+    """The same agents may have other items, about work of other phases or capabilities."""
+    skills = " and ".join(lane["capabilities"])
+    need = "needs" if lane["waiting"] == 1 else "need"
+    of = f" of {humanize.phase(lane['lane_phase'])}"
+    return _waiting(lane, f"{of} that {need} {skills}" if skills else of)
+
+
+def _waiting(lane: Values, which: str = "") -> str:
     count = lane["waiting"]
     tasks = f"{MOST_WAITING} or more tasks" if count == MOST_WAITING else counted("task", count)
-    return f"{tasks} {'waits' if count == 1 else 'wait'}"
+    return f"{tasks}{which} {'waits' if count == 1 else 'wait'}"
 
 
 NOBODY_ABLE = Kind(
