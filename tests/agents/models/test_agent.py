@@ -36,6 +36,13 @@ def test_an_agent_is_edited_under_its_version(ada, operator, task):
     assert Task.objects.claim(by=ada)
 
 
+def test_an_agent_that_left_work_itself_hears_that_it_can_come_back(ada, task):
+    Agent.objects.act(ada.pk, "make_unavailable", by=ada)
+    with pytest.raises(AgentUnavailable, match="ada is in maintenance, set by ada") as refused:
+        Task.objects.claim(by=ada)
+    assert "It may end that itself: POST /agents/ada/availability" in refused.value.next_action
+
+
 UNAVAILABLE = {"make_unavailable": "in maintenance", "drain": "draining", "quarantine": "quarantined"}
 
 
