@@ -324,7 +324,8 @@ def test_what_is_about_to_happen_is_not_told_as_past(task, ada):
     """The time to take it back has come, or that of its lease, and the sweep is still to look."""
     [claim] = Task.objects.claim(by=ada)
     sql.rows(
-        "UPDATE tickets_task SET stall_s = 1, stall_after_s = 1, active_at = clock_timestamp() - interval '1 h'"
+        "UPDATE tickets_task"
+        " SET stall_s = 1, stall_after_s = 1, active_at = clock_timestamp() - interval '1 h'"
         " WHERE id = %s",
         [claim.task],
     )

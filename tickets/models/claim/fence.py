@@ -101,7 +101,8 @@ def _said(now: dict[str, Any], fence: int | None) -> tuple[str, str]:
         kind = "an earlier claim" if fence is not None and fence < now["fence"] else "no claim"
         return (
             f"fence {fence} is of {kind} of this task: your present claim has fence {now['fence']}",
-            f"Send fence {now['fence']} if you work under that claim (GET /agents/me/brief lists your claims)."
+            f"Send fence {now['fence']} if you work under that claim"
+            " (GET /agents/me/brief lists your claims)."
             " If not, stop working on this task: another process works on it under your name.",
         )
     if now["own"]:

@@ -186,8 +186,8 @@ class Leasing(models.Manager[Row]):
         of each claim, what its work has changed so far; as long as its mark changes, it shows progress.
 
         Returns (kept, lost): kept as {task, fence, lease_expires_at, stalled}, lost as {task, fence, code,
-        state, holder, reason}. The code is `lapsed` if the lease has ended, but the task can still be completed; else
-        `claim_lost`. Raises Unauthorized if the key of `by` has ended.
+        state, holder, reason}. The code is `lapsed` if the lease has ended, but the task can still be
+        completed; else `claim_lost`. Raises Unauthorized if the key of `by` has ended.
         """
         answers = self._renew(claims, by, lease_s, marks)
         kept = [row for row in answers if row["lease_expires_at"]]

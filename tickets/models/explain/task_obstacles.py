@@ -409,7 +409,8 @@ OF_LANE = [
         "capacity",
         f"{READY_NOW} AND f.free > 0 AND w.phase IS NULL AND t.avoid_until > clock_timestamp()",
         AGENTS,
-        "{avoided} failed it; for another {avoid_for} it goes to {avoided} only if no other agent can take it",
+        "{avoided} failed it; for another {avoid_for} it goes to {avoided} only if no other agent can take"
+        " it",
         task_sentences.ask,
         since="t.ready_at",
         until="t.avoid_until",

@@ -283,9 +283,13 @@ def all_silent(values: Values) -> str:
 def start_one(values: Values) -> str:
     """Those that a pool keeps would be granted nothing."""
     quiet = values["quiet_names"] or values["able_names"]
-    few = values["quiet"] < values["able"]
-    several = f"one of {listed(quiet, values['quiet'])}" if few else "one of them"
-    return f"Start {quiet[0] if len(quiet) == 1 else several}, so that it claims (POST /claims), or {_add_agent(values)}."
+    if len(quiet) == 1:
+        name = quiet[0]
+    elif 0 < values["quiet"] < values["able"]:
+        name = f"one of {listed(quiet, values['quiet'])}"
+    else:
+        name = "one of them"
+    return f"Start {name}, so that it claims (POST /claims), or {_add_agent(values)}."
 
 
 NOBODY_FREE = "nobody who could do it is free: "
