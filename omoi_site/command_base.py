@@ -27,6 +27,8 @@ from omoi_site.serving.error_answers import StorageFull, storage_full
 from omoi_site.setup import paths
 
 Document = dict[str, Any]
+# Fields that may have several lines, and are printed so; all others are printed as one.
+PARAGRAPHS = {"body", "content", "description", "message", "next_action", "summary", "text"}
 BY = "system:cli"  # the actor in the journal: somebody who can run commands on this machine
 
 
@@ -160,7 +162,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(document, default=_plain, ensure_ascii=False))
         else:
-            show(document)
+            show(_in_lines(document))
         if self.failed(document):
             raise SystemExit(1)
 
@@ -169,7 +171,24 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(error.problem, default=_plain, ensure_ascii=False))
         else:
             lines = filter(None, [error.message, *_beyond_words(error), error.next_action])
-            self.stderr.write(field_limits.harmless("\n".join(lines)))
+            # what it quotes may have several lines: only lines of ours begin at the margin
+            whole = "\n".join(line.replace("\n", "\n  ") for line in lines)
+            self.stderr.write(field_limits.harmless(whole))
+
+
+def _in_lines(value: Any) -> Any:
+    """The document as people see it: line ends are shown by their numbers, but in PARAGRAPHS."""
+    match value:
+        case str():
+            return field_limits.one_line(value) if not value.isprintable() else value
+        case dict():
+            return {
+                name: each if name in PARAGRAPHS and isinstance(each, str) else _in_lines(each)
+                for name, each in value.items()
+            }
+        case list():
+            return [_in_lines(each) for each in value]
+    return value
 
 
 def _expect_text(name: str, value: Any) -> None:

@@ -44,6 +44,7 @@ BLANK_MARKS = {
     ),
 }
 CONTROLS = re.compile(r"(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but line ends and tabs
+ORDERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # but tabs
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 
 
@@ -174,6 +175,13 @@ def visible(value: str) -> str:
     showing what others wrote.
     """
     return value.translate(_VISIBLE)
+
+
+def one_line(value: str) -> str:
+    """Like `harmless`, and line ends are shown by their numbers too: a text of one line cannot look like several
+    lines of a command.
+    """
+    return ORDERS.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", value)
 
 
 def harmless(value: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -54,6 +55,15 @@ def words(values: Iterable[str]) -> list[str]:
     return sorted({value.strip().lower() for value in values if value.strip()})
 
 
+def shown_words(name: str, values: Iterable[str]) -> list[str]:
+    """The same of a field `name` that is to be stored: each is one line of visible characters."""
+    stored = words(values)
+    for value in stored:
+        if fault := field_limits.shown_fault(value):
+            raise Invalid(fault, field=name)
+    return stored
+
+
 def phase_names(values: Iterable[str]) -> list[str]:
     return sorted({value.strip().upper().removeprefix("PHASE_") for value in values if value.strip()})
 
@@ -77,9 +87,9 @@ def _expect_no_person(kind: str) -> None:
 
 EDITABLE: dict[str, Callable[[Any], Any]] = {
     "kind": lambda kind: kind,
-    "capabilities": words,
+    "capabilities": partial(shown_words, "capabilities"),
     "phases": phase_names,
-    "tags": words,
+    "tags": partial(shown_words, "tags"),
     "capacity": lambda capacity: capacity,
 }  # each as it is stored
 
@@ -152,9 +162,9 @@ class AgentQuerySet(Locking["Agent"]):
         agent = self.model(
             name=spec.name,
             kind=spec.kind,
-            capabilities=words(spec.capabilities),
+            capabilities=shown_words("capabilities", spec.capabilities),
             phases=phase_names(spec.phases),
-            tags=words(spec.tags),
+            tags=shown_words("tags", spec.tags),
             capacity=spec.capacity,
             pools=Pool.objects.namable(pools, by=by),
             owner=_owner(owner, by),
@@ -182,7 +192,7 @@ class AgentQuerySet(Locking["Agent"]):
         """The agent row of a Dramatiq worker: one per worker name, created on its first start. Its
         capabilities stay unless others are given.
         """
-        can = words(capabilities)
+        can = shown_words("capabilities", capabilities)
         sql.check(self.model(name=name, capacity=capacity, capabilities=can), without=["state"])
         agent, made = self.get_or_create(
             name=name,

@@ -101,8 +101,12 @@ def frozen(values: Values) -> str:
 def thaw(values: Values) -> str:
     if values["all_frozen"]:
         key = values["project"]
-        return f"Thaw everything: python3 manage.py thaw (or POST /thaw). For {key} alone: thaw {key}."
-    return f"Thaw it: python3 manage.py thaw {values['project']} (or POST /thaw)."
+        return f"Thaw everything: python3 manage.py thaw (or POST /thaw {{}}). For {key} alone: {_thaw(key)}."
+    return f"Thaw it: {_thaw(values['project'])}."
+
+
+def _thaw(key: str) -> str:
+    return f'python3 manage.py thaw {key} (or POST /thaw {{"project": "{key}"}})'
 
 
 def held_back(values: Values) -> str:

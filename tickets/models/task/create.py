@@ -183,6 +183,8 @@ class TaskCreation(models.Manager[Row]):
                 faults.add(f"{at}.phase", f"{marks.phase} is not a phase of {ticket.workflow}")
             for name, message in field_limits.faults(self.model, vars(spec)):
                 faults.add(f"{at}.{name}", message)
+            for fault in filter(None, map(field_limits.shown_fault, marks.capabilities)):
+                faults.add(f"{at}.capabilities", fault)
             if spec.join is not None and not 1 <= spec.join <= len(spec.needs):
                 faults.add(f"{at}.join", f"must be between 1 and the number of needs ({len(spec.needs)})")
             if spec.ref and place_of[spec.ref] != place:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from psycopg.types.json import Jsonb
 
 from agents.models import Actor, label, rights, via
-from agents.models.agent import words
+from agents.models.agent import shown_words
 from agents.models.versioned import shown
 from omoi_site import field_limits
 from omoi_site.database import sql
@@ -86,7 +86,7 @@ class TaskEdits(models.Manager[Row]):
                 next_action="Retry it first.",
             )
         if "capabilities" in changes:
-            changes["capabilities"] = words(changes["capabilities"])
+            changes["capabilities"] = shown_words("capabilities", changes["capabilities"])
         before = {name: getattr(row, name) for name, value in changes.items() if getattr(row, name) != value}
         if not before:
             return row
