@@ -21,7 +21,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 from tqdm import tqdm
 
-from omoi_site import field_limits
+from omoi_site import field_limits, humanize
 from omoi_site.errors import IN_WORDS, Invalid, NotFound, OmoiError, short
 from omoi_site.serving.error_answers import StorageFull, storage_full
 from omoi_site.setup import paths
@@ -29,7 +29,7 @@ from omoi_site.setup import paths
 Document = dict[str, Any]
 # Fields that may have several lines, and are printed so; all others are printed as one.
 PARAGRAPHS = {"body", "content", "description", "message", "next_action", "summary", "text"}
-BY = "system:cli"  # the actor in the journal: somebody who can run commands on this machine
+BY = humanize.COMMANDS
 
 
 class NotRunning(OmoiError):
@@ -281,7 +281,8 @@ def _plainly(error: DatabaseError | OSError) -> Exception:
 
 
 def _plain(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    """As the API writes it."""
+    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else str(value)
 
 
 def progress(**shape: Any) -> Any:

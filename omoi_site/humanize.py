@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+COMMANDS = "system:cli"  # the actor in the journal: somebody who can run commands on this machine
 UNITS = [("day", 86_400), ("hour", 3600), ("minute", 60)]
 ROLES = {
     "operator": "an operator",
@@ -36,7 +37,11 @@ def who(waits: str) -> str:
 
 
 def actor(label: str) -> str:
-    """Who did it, without the kind: user:admin is "admin", and the system is "Omoi"."""
+    """Who did it, without the kind: user:admin is "admin", and the system is "Omoi". Who can run commands on
+    this machine is no part of the system.
+    """
+    if label == COMMANDS:
+        return "the command line"
     kind, _, name = label.partition(":")
     return "Omoi" if kind == "system" else name or label
 

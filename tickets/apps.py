@@ -41,9 +41,8 @@ class TicketsConfig(AppConfig):
         from agents.models import Agent, Project, callbacks, event_kinds
         from agents.models.journal_changes import brings_work, frees_what_is_held, makes_room
         from omoi_site.brokers import hints
-        from omoi_site.errors import Invalid
         from tickets.gates import plugins
-        from tickets.models import Lane, SweepRun, Task, Workflow, WorkflowPhase
+        from tickets.models import Lane, SweepRun, Task, Workflow
         from tickets.models.attention import kinds as attention_kinds
         from tickets.models.attention import registry
         from tickets.models.claim.wake_up import BRING_WORK, END_WAITS, HOLDS_FOR_A_TIME, MAKE_ROOM
@@ -65,11 +64,13 @@ class TicketsConfig(AppConfig):
         def lanes_follow(project: Project, *, by: Any) -> None:
             Lane.objects.follow(project)
 
-        @callbacks.on("project.paused_phase")
-        def phase_is_known(project: Project, *, by: Any) -> None:
-            for phase in project.paused_phases:
-                if not WorkflowPhase.objects.filter(name=phase).exists():
-                    raise Invalid(f"no workflow has a phase {phase}", field="phase")
+        @callbacks.on("project.named_phase")
+        def phase_is_known(phase: str, *, by: Any) -> None:
+            Workflow.objects.expect_phases([phase])
+
+        @callbacks.on("agent.named_phases")
+        def phases_are_known(phases: set[str], *, by: Any) -> None:
+            Workflow.objects.expect_phases(phases, field="phases")
 
         @callbacks.on("project.chose_workflow")
         def workflow_is_known(project: Project, *, by: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -54,14 +53,12 @@ class ProjectOut(serializers.Serializer):
     stall_grace_s = serializers.IntegerField(help_text="seconds after which a stalled claim is taken back")
     paused = serializers.BooleanField()
     pause_reason = serializers.CharField(allow_blank=True)
-    paused_phases = serializers.SerializerMethodField(help_text="phases whose tasks nobody is granted")
+    paused_phases = PausedPhaseOut(
+        many=True, source="phases_paused", help_text="phases whose tasks nobody is granted"
+    )
     limits = LimitsOut(help_text="null: any number")
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
-
-    @extend_schema_field(PausedPhaseOut(many=True))
-    def get_paused_phases(self, project: Project) -> list[dict[str, str]]:
-        return [{"phase": phase, **told} for phase, told in sorted(project.paused_phases.items())]
 
 
 class Names(serializers.ListField):

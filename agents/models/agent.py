@@ -170,6 +170,7 @@ class AgentQuerySet(Locking["Agent"]):
             owner=_owner(owner, by),
         )
         sql.check(agent, without=["state"])
+        callbacks.run("agent.named_phases", set(agent.phases), by=by)
         sql.insert(
             agent,
             field="name",
@@ -372,7 +373,8 @@ class Agent(FSMModelMixin, Versioned):
             if AgentPresence.objects.notice_shared(self.pk):
                 agent.record("agent.shared", by="system:presence", data={"instances": sorted(instances)})
 
-    # -- each runs on a row from `locked()`; `retired` is final
+    # -- each runs on a row from `locked()`; `retired` is final. In the state already, nothing changes, and the
+    # first reason stays.
 
     AGENT_KINDS = [Kind.WORKER, Kind.VALIDATOR, Kind.MONITOR, Kind.GUARDIAN]  # which can be registered
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
@@ -381,21 +383,24 @@ class Agent(FSMModelMixin, Versioned):
     def make_available(self, *, by: Actor, reason: str = "") -> None:
         """The agent may claim again."""
         self._expect_changeable("make_available", by)
-        self._note_state(by, reason)
-        self.record("agent.made_available", by=by, reason=reason)
+        if self.state != self.State.AVAILABLE:
+            self._note_state(by, reason)
+            self.record("agent.made_available", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Actor, reason: str = "") -> None:
         self._expect_changeable("make_unavailable", by)
-        self._note_state(by, reason)
-        self.record("agent.made_unavailable", by=by, reason=reason)
+        if self.state != self.State.MAINTENANCE:
+            self._note_state(by, reason)
+            self.record("agent.made_unavailable", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.DRAINING)
     def drain(self, *, by: Actor, reason: str = "") -> None:
         """The agent finishes what it holds and claims nothing new."""
         self._expect_changeable("drain", by)
-        self._note_state(by, reason)
-        self.record("agent.drained", by=by, reason=reason)
+        if self.state != self.State.DRAINING:
+            self._note_state(by, reason)
+            self.record("agent.drained", by=by, reason=reason)
 
     @transition(field=state, source=LIVE, target=State.QUARANTINED)
     def quarantine(self, *, by: Actor, reason: str = "") -> None:
@@ -403,8 +408,9 @@ class Agent(FSMModelMixin, Versioned):
         no attempt.
         """
         self._expect_changeable("quarantine", by)
-        self._note_state(by, reason)
-        self.record("agent.quarantined", by=by, reason=reason)
+        if self.state != self.State.QUARANTINED:
+            self._note_state(by, reason)
+            self.record("agent.quarantined", by=by, reason=reason)
         callbacks.run("agent.quarantined", self, by=by)
 
     @transition(field=state, source=LIVE, target=State.RETIRED)
@@ -493,6 +499,8 @@ class Agent(FSMModelMixin, Versioned):
         for project in projects or ():
             rights.require(by, REGISTER, project)
         fields = {name: EDITABLE[name](value) for name, value in changes.items()}
+        if named := set(fields.get("phases", ())) - set(self.phases):
+            callbacks.run("agent.named_phases", named, by=by)
         if pools is not None and (wanted := sorted(set(pools))) != self.pools:
             rights.require_everywhere(by, "admin", self)
             Pool.objects.namable(set(wanted) ^ set(self.pools), by=by)

@@ -22,6 +22,10 @@ class JsonPage:
     results: str
     following: Any = None
 
+    @property
+    def empty(self) -> bool:
+        return self.results == "[]"
+
 
 def seen_projects(which: str) -> str:
     """SQL: the CTEs `reader` and `seen`, for the parameters of `reader_params` and `project`."""

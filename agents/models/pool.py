@@ -198,12 +198,15 @@ class Pool(Versioned):
         hints.send("work")
 
     def close(self, *, by: Actor, reason: str, resets_at: datetime | None = None) -> None:
-        """Grant nothing of it until then; without a time, until somebody opens it."""
+        """Grant nothing of it until then; without a time, until somebody opens it. What is closed until then
+        already keeps its first reason.
+        """
         self.expect_permitted("close", by)
         if resets_at is not None and resets_at <= timezone.now():
             raise Invalid("this time is over already", field="resets_at")
         reason = field_limits.reason(reason, 1, "say why it is closed")
-        self.shut(by=by, at=timezone.now(), resets_at=resets_at, reason=reason)
+        if self.closed_at is None or self.resets_at != resets_at:
+            self.shut(by=by, at=timezone.now(), resets_at=resets_at, reason=reason)
 
     def open(self, *, by: Actor, reason: str = "") -> None:
         """Grant of it again. Opening one that is open changes nothing."""

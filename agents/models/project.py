@@ -146,6 +146,14 @@ class Project(Versioned):
     def project_for_journal(self) -> int:
         return self.pk
 
+    @property
+    def phases_paused(self) -> list[dict[str, str]]:
+        """The paused phases as the API and the commands show them: phase, reason, by, at."""
+        return [
+            {"phase": phase, **told, "at": told["at"].replace("+00:00", "Z")}
+            for phase, told in sorted(self.paused_phases.items())
+        ]
+
     def settings(self) -> dict[str, Any]:
         """What people set, as the journal tells it."""
         return {
@@ -205,10 +213,10 @@ class Project(Versioned):
         self.expect_permitted("pause", by)
         phase = _phase(phase)
         if phase not in self.paused_phases:
+            callbacks.run("project.named_phase", phase, by=by)
             told = {"reason": field_limits.reason(reason), "by": label(by), "at": timezone.now().isoformat()}
             self.paused_phases = {**self.paused_phases, phase: told}
             self.record("phase.paused", by=by, data={"phase": phase}, reason=reason)
-            callbacks.run("project.paused_phase", self, by=by)
             callbacks.run("project.paused", self, by=by)
 
     def resume_phase(self, *, phase: str, by: Actor, reason: str = "") -> None:
@@ -218,6 +226,8 @@ class Project(Versioned):
             self.paused_phases = {name: told for name, told in self.paused_phases.items() if name != phase}
             self.record("phase.resumed", by=by, data={"phase": phase}, reason=reason)
             callbacks.run("project.paused", self, by=by)
+        else:
+            callbacks.run("project.named_phase", phase, by=by)
 
 
 def _phase(name: str) -> str:

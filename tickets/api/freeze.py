@@ -39,6 +39,7 @@ class FrozenOut(FreezesOut):
         help_text="those that have not ended in time; what they do may still be committed"
     )
     stopped = serializers.IntegerField(help_text="claims that were taken back")
+    new = serializers.BooleanField(help_text="false: it was frozen already, and its first reason stays")
 
 
 class FreezeIn(Shape):
@@ -85,6 +86,7 @@ class FreezeView(View):
                 "in_force": frozen.in_force,
                 "still_open": frozen.still_open,
                 "stopped": frozen.stopped,
+                "new": frozen.new,
             }
         )
 

@@ -17,7 +17,7 @@ from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View, reading, written
 from omoi_site.errors import Malformed, NotFound
 from tickets.api.fields import STALL_HELP, IdField, PhaseField, PriorityField, StallField, number
-from tickets.models import Settlement, Task
+from tickets.models import Settlement, Task, Workflow
 from tickets.models.task.dependants import ASK, POLICIES
 from tickets.models.task.documents import DeadlinePlace, TaskQuery
 
@@ -224,6 +224,8 @@ class TasksView(View):
         page = Task.objects.page_json(
             query, by=request.user, limit=limit, after=place_in(cursor) if cursor else 0
         )
+        if page and page.empty:
+            Workflow.objects.expect_phases(filter(None, [query.phase]))
         return paged_json(request, page or self.missing(query.project))
 
     def _matching(self, data: dict[str, Any]) -> Any:

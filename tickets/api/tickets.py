@@ -20,7 +20,7 @@ from omoi_site.errors import Faults, Invalid, NotFound
 from tickets.api.fields import PhaseField, PriorityField
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tasks import ExplainOut
-from tickets.models import Ticket, TicketSpec
+from tickets.models import Ticket, TicketSpec, Workflow
 from tickets.models.ticket.acceptance import LONGEST, MOST
 from tickets.models.ticket.documents import TicketQuery
 
@@ -188,6 +188,8 @@ class TicketsView(View):
             archived=data["archived"],
         )
         page = Ticket.objects.page_json(query, by=request.user, limit=limit, before=before)
+        if page and page.empty:
+            Workflow.objects.expect_phases(filter(None, [query.phase]))
         return paged_json(request, page or self.missing(project))
 
     def _matching(self, data: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -13,13 +13,14 @@ from agents import profiles
 from agents.models import Actor, Event, Project, label, rights, via
 from omoi_site.database import sql
 from omoi_site.database.privileges import INSERT_ONLY, READ_ONLY
-from omoi_site.errors import Invalid, NotFound, VersionConflict
+from omoi_site.errors import Invalid, NotFound, VersionConflict, short
 from tickets.workflows import document as documents
 from tickets.workflows.fault_texts import place
 from tickets.workflows.faults import Fault
 from tickets.workflows.text import as_yaml
 
 DEFAULT = "software_delivery"
+MOST_NAMED = 30  # phases, where a wrong one is refused
 
 
 class UnknownWorkflow(Invalid):
@@ -50,6 +51,21 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
             installed = ", ".join(self.order_by("name").values_list("name", flat=True).distinct())
             raise UnknownWorkflow(f"there is no workflow {name}; installed: {installed}", field=field)
         return workflow
+
+    def expect_phases(self, names: Iterable[str], *, field: str = "phase") -> None:
+        """Raise Invalid with what there is, unless some version of a workflow has each of these phases."""
+        wanted = set(names) - {documents.BLOCKED, documents.CANCELLED}
+        if not wanted:
+            return
+        phases = WorkflowPhase.objects.order_by("name").values_list("name", flat=True).distinct()
+        if unknown := wanted - set(phases.filter(name__in=wanted)):
+            there = [*phases[: MOST_NAMED + 1]]
+            more = ", …" if len(there) > MOST_NAMED else ""
+            raise Invalid(
+                f"no workflow has a phase {short(min(unknown), 80)};"
+                f" there are {', '.join(there[:MOST_NAMED])}{more}",
+                field=field,
+            )
 
     def existing(self, name: str, version: int | None = None) -> Workflow:
         """The newest version of the workflow that somebody asks for by its name, or this one. Raises

@@ -19,7 +19,7 @@ READERS = {"journal_changes.py", "wake_up.py", "event_kinds.py"}
 # The example in the model, the name of a log, and acts that another app joins.
 NOT_KINDS = {
     *("noun.past_tense", "omoi.access"),
-    *("project.chose_workflow", "project.limited", "project.paused_phase"),
+    *("project.chose_workflow", "project.limited", "project.named_phase", "agent.named_phases"),
 }
 # Kinds that are put together: of settled tasks in SQL, of the parts of a pattern, and of requests by whose
 # they are.

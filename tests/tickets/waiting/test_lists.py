@@ -73,8 +73,8 @@ def test_a_list_by_who_must_act_takes_the_other_filters(project, ticket, ada, op
         ({"waiting_on": "operator", "capability": "rust"}, ["b"]),
         ({"waiting_on": "agent", "agent": "ada"}, ["a"]),
         ({"waiting_on": "agent", "state": "pending"}, []),
-        ({"waiting_on": "' OR 1=1 -- %s {x}"}, []),
-        ({"waiting_on": "\u200b"}, []),
+        ({"waiting_on": "agent:' OR 1=1 -- %s {x}"}, []),
+        ({"waiting_on": "user:\u200b"}, []),
     ):
         assert titles(calls.get("/tasks", **query)) == found, query
     assert titles(api_of(ada).get("/tasks", waiting_on="operator")) == ["b"]
@@ -106,3 +106,19 @@ def test_a_list_by_who_must_act_costs_a_page_however_many_wait(project, ticket, 
     stopped = {who: cost(TICKETS, who) for who in ("operator", "agents")}
     print("stopped", stopped)
     assert max(stopped.values()) <= 120, stopped
+
+
+@pytest.mark.parametrize("path", ["/tickets", "/tasks"])
+def test_a_filter_that_can_find_nothing_is_refused_with_what_there_is(task, calls, path):
+    for query, field, named in (
+        ({"waiting_on": "operatr"}, "waiting_on", "operator"),
+        ({"waiting_on": "agent:"}, "waiting_on", "agent:ada"),
+        ({"phase": "nope"}, "phase", "no workflow has a phase NOPE; there are "),
+    ):
+        answer = calls.get(path, **query)
+        assert answer.status_code == 422, query
+        [fault] = answer.json()["errors"]
+        assert fault["field"] == field
+        assert named in fault["message"]
+    for phase in ("BLOCKED", "CANCELLED", "phase_done"):
+        assert calls.get(path, phase=phase).json()["results"] == []

@@ -163,7 +163,7 @@ class Command(command_base.Command):
         claims, following = past_claims(agent, by=command_base.BY, limit=limit)
         shown = [
             {name: value for name, value in vars(claim).items() if name != "place"}
-            | {"task": str(claim.task), "ended_at": claim.ended_at.isoformat()}
+            | {"task": str(claim.task)}
             for claim in claims
         ]
         return {"holder": agent.label, "results": shown, "more": following is not None}

@@ -98,4 +98,4 @@ def sentence(row: command_base.Document) -> str:
 
 def shown(approval: Approval, now: dict[int, str]) -> command_base.Document:
     fields = {name: getattr(approval, name) for name in FIELDS}
-    return {"id": approval.pk, **fields, "state": now[approval.pk]}
+    return {"id": str(approval.pk), **fields, "state": now[approval.pk]}

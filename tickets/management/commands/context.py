@@ -160,7 +160,7 @@ def version_document(row: PhaseContext, *, whole: bool = False) -> Document:
 def notes_document(ticket: Ticket, notes: list[ContextNote]) -> Document:
     return {
         "ticket": ticket.key,
-        "notes": [{"id": note.pk, **{name: getattr(note, name) for name in NOTE}} for note in notes],
+        "notes": [{"id": str(note.pk), **{name: getattr(note, name) for name in NOTE}} for note in notes],
     }
 
 

@@ -46,7 +46,7 @@ class Command(command_base.Command):
 
     def listed(self, document: command_base.Document) -> None:
         for row in document["discoveries"]:
-            became = row["made_task"] or row["made_ticket"]
+            became = made(row)
             state = f"became {became}" if became else row["state"]
             kind, by = humanize.phase(row["type"]), humanize.actor(row["by"])
             self.stdout.write(f"{row['id']}  {row['ticket']}  {kind}: {row['title']} (by {by}; {state})")
@@ -65,17 +65,22 @@ class Command(command_base.Command):
         return shown(Discovery.objects.select_related("ticket", "made_ticket").get(pk=discovery))
 
     def decided(self, document: command_base.Document) -> None:
-        became = document["made_task"] or document["made_ticket"]
+        became = made(document)
         self.stdout.write(f"Discovery {document['id']} {f'became {became}' if became else 'was dismissed'}.")
 
 
+def made(row: command_base.Document) -> str:
+    """The key of what it became; empty if nothing was made of it."""
+    return f"{row['ticket']}.{row['made_task']}" if row["made_task"] else row["made_ticket"] or ""
+
+
 def shown(discovery: Discovery) -> command_base.Document:
-    ticket, task = discovery.ticket.key, discovery.made_task_id
+    made = discovery.made_task_id
     return {
-        "id": discovery.pk,
-        "ticket": ticket,
-        "task": f"{ticket}.{discovery.task_id}",
+        "id": str(discovery.pk),
+        "ticket": discovery.ticket.key,
+        "task": str(discovery.task_id),
         **{name: getattr(discovery, name) for name in FIELDS},
-        "made_task": task and f"{ticket}.{task}",
+        "made_task": made and str(made),
         "made_ticket": discovery.made_ticket and discovery.made_ticket.key,
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.utils import timezone
 
-from omoi_site import command_base
+from omoi_site import command_base, humanize
 from omoi_site.command_base import Document
 from tickets.management.lookups import the_project
 from tickets.models import Freeze
@@ -34,15 +35,27 @@ class Command(command_base.Command):
             "in_force": frozen.in_force,
             "still_open": frozen.still_open,
             "stopped": frozen.stopped,
+            "new": frozen.new,
+            "project": which and which.key,
         }
 
     def show(self, document: Document) -> None:
+        key = document["project"]
+        what = f"Project {key}" if key else "Everything"
+        row = next((each for each in document["freezes"] if each["project"] == key), None)
+        if row and not document["new"]:
+            since = humanize.relative(row["since"], timezone.now())
+            self.stdout.write(
+                f"{what} was frozen already, {since} by {humanize.actor(row['by'])}. The first reason stays:"
+                f" {row['reason']}"
+            )
         if document["in_force"]:
-            self.stdout.write("Frozen. Nothing is granted any more.")
+            inside = f" in {key}" if key else ""
+            self.stdout.write(f"{what} is frozen. Nothing is granted{inside} any more.")
         else:
             open_yet = counted("transaction", document["still_open"])
             self.stdout.write(
-                f"Frozen. But {open_yet} began before and may still be committed."
+                f"{what} is frozen. But {open_yet} began before and may still be committed."
                 " Run this again to wait for what is left."
             )
         if document["stopped"]:

@@ -130,7 +130,8 @@ class Command(command_base.Command):
         return self._acted(key, verb, reason=reason)
 
     def stopped(self, project: command_base.Document) -> None:
-        key, phases = project["key"], ", ".join(sorted(project["paused_phases"]))
+        key = project["key"]
+        phases = ", ".join(each["phase"] for each in project["paused_phases"])
         if project["paused"]:
             self.stdout.write(f"{key} is paused as a whole.")
         if phases:
@@ -148,5 +149,5 @@ class Command(command_base.Command):
             **project.settings(),
             "paused": project.paused,
             "pause_reason": project.pause_reason,
-            "paused_phases": project.paused_phases,
+            "paused_phases": project.phases_paused,
         }

@@ -46,7 +46,7 @@ def _document(found: WorkflowStatistics) -> command_base.Document:
     times = {f"{name}_s": _seconds(document.pop(name)) for name in ("cycle_time", "lead_time")}
     if held := document["estimates"]:
         held["error_s"] = held.pop("error").total_seconds()
-    return {**document, **times, "since": found.since.isoformat()}
+    return {**document, **times}
 
 
 def _seconds(times: dict[str, timedelta] | None) -> dict[str, float] | None:

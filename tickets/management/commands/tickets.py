@@ -150,7 +150,10 @@ class Command(command_base.Command):
         self.stdout.write(f"{document['ticket']} moved from {before} to {after}{past}.")
 
     def estimate(self, *, ticket: str, **_: Any) -> command_base.Document:
-        return asdict(estimate(the_ticket(ticket)))
+        document = asdict(estimate(the_ticket(ticket)))
+        for part in (*document["critical_path"], *document["late"]):
+            part["task"] = part["task"] and str(part["task"])
+        return document
 
     def estimated(self, document: command_base.Document) -> None:
         key, made_at = document["ticket"], document["made_at"]

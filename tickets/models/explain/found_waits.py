@@ -11,6 +11,8 @@ from typing import NamedTuple
 from django.db import models
 
 from omoi_site.database import sql
+from omoi_site.errors import Invalid, short
+from omoi_site.humanize import ROLES
 from tickets.models.explain.obstacle_base import OPERATOR
 from tickets.models.explain.sql_fragments import STOPPED
 from tickets.models.freeze.frozen import freezes
@@ -90,6 +92,7 @@ class WaitTable:
         At most `limit`, of `MOST_ASKED` looked at: those that wait on `who` in the `projects`, or, where `of`
         has `few`, its own.
         """
+        _expect_somebody(who)
         matches: list[int] = []
         size = limit + 1
         looked = 0
@@ -129,6 +132,17 @@ class WaitTable:
     @property
     def _bound(self) -> str:
         return "below" if self.newest_first else "above"
+
+
+def _expect_somebody(who: str) -> None:
+    """Raise Invalid for what nothing can wait on: a wrong word would find nothing without a sign."""
+    kind, _, name = who.partition(":")
+    if not (who in KINDS or who in ROLES or (kind in KINDS and name)):
+        raise Invalid(
+            f"nothing waits on {short(who, 80)}: name {', '.join(ROLES)}, a kind ({', '.join(KINDS)}), or"
+            " one of a kind, such as agent:ada or ticket:OMO-3",
+            field="waiting_on",
+        )
 
 
 def meant(who: str, waits: str | None) -> bool:

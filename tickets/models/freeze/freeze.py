@@ -33,11 +33,12 @@ OPEN_TRANSACTIONS = sql.statement(__file__, "open_transactions")
 @dataclass(frozen=True)
 class Frozen:
     """What a freeze did. `still_open`: transactions that began before it and have not ended; what they do may
-    still be committed. `stopped`: claims that were taken back.
+    still be committed. `stopped`: claims that were taken back. `new`: it was not frozen so before.
     """
 
     still_open: int
     stopped: int
+    new: bool
 
     @property
     def in_force(self) -> bool:
@@ -60,13 +61,14 @@ class FreezeManager(models.Manager["Freeze"]):
         stop_held: take back what agents hold, so that their next heartbeat tells them to stop. It costs no
         attempt. What people hold stays theirs.
         """
-        self._freeze(project, by=by, reason=field_limits.reason(reason, 1, "say why"))
+        new = self._freeze(project, by=by, reason=field_limits.reason(reason, 1, "say why"))
         still_open = _wait_for_older(wait_s)
         stopped = self._stop_held(project, by=by, reason=reason) if stop_held else 0
-        return Frozen(still_open, stopped)
+        return Frozen(still_open, stopped, new)
 
     @sql.patiently
-    def _freeze(self, project: Project | None, *, by: Actor, reason: str) -> None:
+    def _freeze(self, project: Project | None, *, by: Actor, reason: str) -> bool:
+        """Whether it was not frozen so before."""
         # durable: until it is committed, others do not see it, and there is nothing to wait for
         with transaction.atomic(durable=True):
             rights.require(by, SCOPE, project)
@@ -79,8 +81,9 @@ class FreezeManager(models.Manager["Freeze"]):
                 row.thawed = []
                 row.save(update_fields=["thawed"])
             else:
-                return
+                return False
             row.record("project.frozen", _concerned(project, thawed), by=by, reason=reason)
+        return True
 
     @sql.atomic
     def thaw(self, project: Project | None = None, *, by: Actor, reason: str = "") -> None:
