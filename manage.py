@@ -30,6 +30,6 @@ if __name__ == "__main__":
 
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "omoi_site.settings")
     # Django is there only once the packages are
-    from django.core.management import execute_from_command_line
+    from omoi_site.command_line import CommandLine
 
-    execute_from_command_line(sys.argv)
+    CommandLine(sys.argv).execute()

@@ -22,13 +22,15 @@ from django.db import DatabaseError, connection
 from tqdm import tqdm
 
 from omoi_site import field_limits, humanize
+from omoi_site.command_words import in_commands
 from omoi_site.errors import IN_WORDS, Invalid, NotFound, OmoiError, short
 from omoi_site.serving.error_answers import StorageFull, storage_full
 from omoi_site.setup import paths
 
 Document = dict[str, Any]
 # Fields that may have several lines, and are printed so; all others are printed as one.
-PARAGRAPHS = {"body", "content", "description", "message", "next_action", "summary", "text"}
+PARAGRAPHS = {"body", "content", "description", "message", "summary", "text"}
+REMEDIES = {"how", "next_action"}
 BY = humanize.COMMANDS
 
 
@@ -170,7 +172,7 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(error.problem, default=_plain, ensure_ascii=False))
         else:
-            lines = filter(None, [error.message, *_beyond_words(error), error.next_action])
+            lines = filter(None, map(in_commands, [error.message, *_beyond_words(error), error.next_action]))
             # what it quotes may have several lines: only lines of ours begin at the margin
             whole = "\n".join(line.replace("\n", "\n  ") for line in lines)
             self.stderr.write(field_limits.harmless(whole))
@@ -183,7 +185,9 @@ def _in_lines(value: Any) -> Any:
             return field_limits.one_line(value) if not value.isprintable() else value
         case dict():
             return {
-                name: each if name in PARAGRAPHS and isinstance(each, str) else _in_lines(each)
+                name: each
+                if name in PARAGRAPHS and isinstance(each, str)
+                else _in_lines(in_commands(each) if name in REMEDIES and isinstance(each, str) else each)
                 for name, each in value.items()
             }
         case list():
@@ -207,8 +211,11 @@ def _is_utf8(text: str) -> bool:
 
 
 def _beyond_words(error: OmoiError) -> list[str]:
-    """The faults that the sentence only counts, one a line, and how many more there are."""
-    lines = [f"  {fault['field']}: {fault['message']}" for fault in error.more.get("errors", [])[IN_WORDS:]]
+    """The faults that the sentence only counts, one a line, and how many more there are; and the checks that
+    do not pass, each with what it asks for.
+    """
+    lines = [f"  {reason['check']}: {reason['how']}" for reason in error.more.get("unmet", [])]
+    lines += [f"  {fault['field']}: {fault['message']}" for fault in error.more.get("errors", [])[IN_WORDS:]]
     more = error.more.get("more_errors", 0)
     return [*lines, f"  … and {more} more"] if more else lines
 

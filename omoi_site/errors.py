@@ -174,3 +174,4 @@ class TooLarge(OmoiError):
     code = "too_large"
     status = 413
     title = "Too large"
+    next_action = "Send less at once: split it, or leave out what is not needed."

@@ -16,6 +16,8 @@ from rest_framework.request import Request
 
 from omoi_site.errors import Faults, short
 
+MOST_NAMES = 300  # characters of the names of fields, where a wrong one is refused
+
 
 class Shape(serializers.Serializer):
     """What a client may send. An unknown field is a fault, at every depth."""
@@ -85,8 +87,14 @@ def _read(field: Any, value: Any, path: str, faults: Faults) -> Any:
     try:
         return field.run_validation(value)
     except serializers.ValidationError as error:
-        _note(error.detail, path, faults)
+        _note(error.detail, path, faults, _choices(field))
         return None
+
+
+def _choices(field: Any) -> str:
+    """Those of a field that has some, to name them where another word was sent."""
+    choices = getattr(field, "choices", None)
+    return f"Choose one of {', '.join(map(str, choices))}." if choices else ""
 
 
 def _read_object(shape: Shape, data: Any, path: str, faults: Faults) -> dict[str, Any] | None:
@@ -107,7 +115,9 @@ def _read_object(shape: Shape, data: Any, path: str, faults: Faults) -> dict[str
         if more and faults.count == wrong:
             value[name] = _asked_more(more, value[name], inside, faults)
     for name in data.keys() - shape.fields.keys():
-        faults.add(f"{path}.{name}" if path else str(name), "there is no such field", "unknown_field")
+        there = short(", ".join(shape.fields), MOST_NAMES)
+        message = f"there is no such field; there are {there}" if there else "there is no such field"
+        faults.add(f"{path}.{name}" if path else str(name), message, "unknown_field")
     return _asked_more(shape.validate, value, path, faults) if faults.count == before else None
 
 
@@ -138,20 +148,23 @@ def _refuse(field: Any, code: str, path: str, faults: Faults, **words: str) -> N
     faults.add(path, str(field.error_messages[code]).format(**words), code)
 
 
-def _note(detail: Any, path: str, faults: Faults) -> None:
-    """Add DRF's nested errors by field."""
+def _note(detail: Any, path: str, faults: Faults, choices: str = "") -> None:
+    """Add DRF's nested errors by field. `choices`: what a wrong choice is told."""
     match detail:
         case dict():
             for name, inner in detail.items():
-                _note(inner, path if name == "non_field_errors" else f"{path}.{name}".strip("."), faults)
+                inside = path if name == "non_field_errors" else f"{path}.{name}".strip(".")
+                _note(inner, inside, faults, choices)
         case list() if any(isinstance(inner, (dict, list)) for inner in detail):
             for index, inner in enumerate(detail):
-                _note(inner, f"{path}.{index}".strip("."), faults)
+                _note(inner, f"{path}.{index}".strip("."), faults, choices)
         case list():
             for inner in detail:
-                _note(inner, path, faults)
+                _note(inner, path, faults, choices)
         case _:
-            faults.add(path, short(str(detail)), str(getattr(detail, "code", "invalid")))
+            code = str(getattr(detail, "code", "invalid"))
+            more = f" {choices}" if choices and code == "invalid_choice" else ""
+            faults.add(path, short(f"{detail}{more}"), code)
 
 
 def faults_of(detail: Any) -> Faults:

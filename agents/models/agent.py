@@ -139,7 +139,10 @@ class AgentQuerySet(Locking["Agent"]):
             with super().locked(**which) as agent:
                 yield agent
         except TransitionNotAllowed as error:
-            raise Retired(f"{error.object} is {error.object.state}") from error
+            raise Retired(
+                f"{error.object} is {error.object.state}, which is final",
+                next_action="Register an agent with another name.",
+            ) from error
 
     @sql.atomic
     def register(

@@ -56,7 +56,7 @@ def bench(home: Path, scratch: Path, *words: str, **more: str) -> subprocess.Com
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=600,
     )
 
 

@@ -17,11 +17,11 @@ from agents.api.parsing import Shape, parse
 from agents.api.view import View
 from agents.models import Agent, Project, rights
 from omoi_site import field_limits
-from omoi_site.errors import Invalid, NotFound
+from omoi_site.errors import Invalid
 from tickets.api.artifacts import NewArtifactsIn, new_artifacts
 from tickets.api.fields import FenceField, IdField, PhaseField, PriorityField, number
 from tickets.api.new_discoveries import NewDiscoveriesIn, new_discoveries
-from tickets.api.tasks import CompletedOut, TaskOut, completed_document, task_document, the_task
+from tickets.api.tasks import CompletedOut, TaskOut, completed_document, no_task, task_document, the_task
 from tickets.models import Claim, ClaimLost, Outcome, Task
 from tickets.models.claim.failure_kind import KINDS, RATE_LIMITED
 from tickets.models.claim.heartbeat import Heartbeat, Report
@@ -226,7 +226,7 @@ class HeldView(View):
             yield number(pk)
         except ClaimLost as refusal:
             if refusal.more["state"] is None:
-                raise NotFound(f"there is no task {pk}, or you are not a member of its project") from None
+                raise no_task(pk) from None
             raise
 
 

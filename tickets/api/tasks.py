@@ -15,7 +15,7 @@ from agents.api.openapi import IDEMPOTENCY_KEY, listing, route
 from agents.api.pagination import PageIn, number_in, paged, paged_json
 from agents.api.parsing import Shape, parse, parse_query
 from agents.api.view import View, reading, written
-from omoi_site.errors import Malformed, NotFound
+from omoi_site.errors import Malformed, NotFound, short
 from tickets.api.fields import STALL_HELP, IdField, PhaseField, PriorityField, StallField, number
 from tickets.models import Settlement, Task, Workflow
 from tickets.models.task.dependants import ASK, POLICIES
@@ -141,11 +141,22 @@ class TimedTaskOut(TaskOut):
     )
 
 
+def no_task(pk: str) -> NotFound:
+    """The refusal for an address that names no task: perhaps it has the key, where the id belongs."""
+    _ticket, dot, named = pk.rpartition(".")
+    way_out = (
+        f"Addresses of tasks have the id, not the key: /tasks/{named}." if dot and number(named) > 0 else ""
+    )
+    return NotFound(
+        f"there is no task {short(pk, 60)}, or you are not a member of its project", next_action=way_out
+    )
+
+
 def the_task(view: View, pk: str) -> Task:
     """The task with this id, if the caller sees its project."""
     task = Task.objects.seen_by(view.request.user).select_related("project").filter(pk=number(pk)).first()
     if task is None:
-        raise NotFound(f"there is no task {pk}, or you are not a member of its project")
+        raise no_task(pk)
     view.note_seen(task.project)
     return task
 

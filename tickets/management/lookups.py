@@ -26,16 +26,17 @@ def no_ticket(key: str) -> NotFound:
 
 
 def the_task(key: str) -> Task:
-    """The task of a key such as OMO-142.17."""
-    ticket, _dot, number = key.upper().partition(".")
+    """The task of a key such as OMO-142.17, or of its id alone, by which the API names it."""
+    ticket, dot, number = key.upper().rpartition(".")
     found = None
     if number.isascii() and number.isdecimal() and len(number) < 19:
-        found = Task.objects.filter(ticket_key=ticket, pk=int(number)).first()
+        of_ticket = {"ticket_key": ticket} if dot else {}
+        found = Task.objects.filter(pk=int(number), **of_ticket).first()
     if found is None:
         raise NotFound(
             f"there is no task {key}",
             next_action=f"Run `python3 manage.py explain {ticket}` for the open tasks of that ticket."
-            if number
+            if ticket
             else "A task's key is that of its ticket and a number, such as OMO-142.17.",
         )
     return found

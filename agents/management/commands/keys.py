@@ -76,7 +76,8 @@ def seconds(text: str) -> timedelta:
 def named(model: Any, field: str, name: str | None) -> Any:
     row = model.objects.filter(**{field: name}).first()
     if row is None:
-        names = ", ".join(model.objects.order_by(field).values_list(field, flat=True)[:SHOWN])
+        found = list(model.objects.order_by(field).values_list(field, flat=True)[: SHOWN + 1])
+        names = ", ".join(found[:SHOWN]) + (", …" if len(found) > SHOWN else "")
         raise NotFound(
             f"there is no {model._meta.verbose_name} named {name}",
             next_action=f"Existing ones: {names}." if names else f"Create one first: {MAKE[field]}",

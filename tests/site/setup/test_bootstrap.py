@@ -48,6 +48,7 @@ def clone(tmp_path: Path) -> Path:
     for name in (
         "manage.py",
         "omoi_site/__init__.py",
+        "omoi_site/command_line.py",
         "omoi_site/setup/__init__.py",
         "omoi_site/setup/bootstrap.py",
         "omoi_site/setup/install_progress.py",
@@ -63,7 +64,10 @@ def clone(tmp_path: Path) -> Path:
     for name in ("django/__init__.py", "django/core/__init__.py"):
         (packages / name).write_text("")
     (packages / "django/core/management.py").write_text(
-        "import json, sys\ndef execute_from_command_line(argv): print(json.dumps([sys.prefix, argv]))\n"
+        "import json, sys\n"
+        "class ManagementUtility:\n"
+        "    def __init__(self, argv): self.argv = argv\n"
+        "    def execute(self): print(json.dumps([sys.prefix, self.argv]))\n"
     )
     return here
 

@@ -53,7 +53,7 @@ class Command(command_base.Command):
             default=[],
             metavar="PHASE",
             dest="phases",
-            help="a project it works in; repeat for more; without one: all",
+            help="a phase it works in; repeat for more; without one: all",
         )
         create.add_argument(
             "--tag", action="append", default=[], metavar="WORD", dest="tags", help="any number"
@@ -75,7 +75,7 @@ class Command(command_base.Command):
             default=[],
             metavar="KEY",
             dest="projects",
-            help="a project; repeat for more; without one it sees no work",
+            help="a project it works in; repeat for more; without one it sees no work",
         )
 
         listed = verb("list", act=self.list, show=self.listed, help="List agents with their states.")

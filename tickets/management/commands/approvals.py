@@ -35,7 +35,7 @@ class Command(command_base.Command):
             verb.set_defaults(decision=decision)
             verb.add_argument("ticket", metavar="TICKET")
             verb.add_argument(
-                "--as", dest="user", required=True, metavar="USER", help="the person who decides"
+                "--person", "--as", dest="user", required=True, metavar="NAME", help="who decides"
             )
             verb.add_argument(
                 "--seen",

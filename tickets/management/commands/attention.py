@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 from django.utils import timezone
 
 from omoi_site import command_base, humanize
+from omoi_site.command_words import in_commands
 from tickets.management.lookups import the_project
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_list import Query
@@ -32,12 +33,13 @@ class Command(command_base.Command):
     def show(self, document: command_base.Document) -> None:
         now = timezone.now()
         for item in document["results"]:
+            act = item["act"]
             people = f" ({', '.join(item['people'])})" if item["people"] else ""
             self.stdout.write(
                 f"{item['subject']} ({registered()[item['kind']].label.lower()}, for"
                 f" {humanize.passed(item['since'], now)}): {item['what']}\n"
-                f"  For the {item['who']}{people}: {item['act']['label']}."
-                f" {item['act']['method']} {item['act']['path']}"
+                f"  For the {item['who']}{people}: {act['label']}."
+                f" {in_commands(act['method'] + ' ' + act['path'])}"
             )
         if document["more"]:
             self.stdout.write(f"There are more than {MOST} items. Use --project or --kind.")

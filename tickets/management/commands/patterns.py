@@ -136,7 +136,11 @@ def document_of(ticket: str, made: Applied, *, dry_run: bool = False) -> command
         "pattern": made.pattern,
         "dry_run": dry_run,
         "tasks": [
-            {"id": task.pk and str(task.pk), **without_pk(task), "priority": Priority(task.priority).name.lower()}
+            {
+                "id": task.pk and str(task.pk),
+                **without_pk(task),
+                "priority": Priority(task.priority).name.lower(),
+            }
             for task in made.tasks
         ],
         "edges": [vars(edge) for edge in made.edges],

@@ -11,6 +11,7 @@ SELECT
   coalesce({may_be_late}, false) AS may_be_late,
   coalesce(t.holder_id = a.id, false) AS own,
   h.name AS holder,
+  a.kind = 'person' AS by_person,
   -- what a person may see was asked before
   a.sees_all OR a.kind = 'person' OR EXISTS (
     SELECT

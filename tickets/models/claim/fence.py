@@ -108,4 +108,9 @@ def _said(now: dict[str, Any], fence: int | None) -> tuple[str, str]:
     if now["own"]:
         return "the lease of this claim has ended", ""
     who = f"held by {now['holder']}" if now["holder"] else now["state"]
+    if now["by_person"]:
+        return (
+            f"you do not hold this task: it is {who}",
+            f'Take it first (POST /tasks/{now["id"]}/assignment {{"to": "me"}}), if it is still to do.',
+        )
     return f"{NOT_YOURS}: the task is {who}", ""

@@ -1,0 +1,15 @@
+"""What `manage.py` runs: Django's own, but a command that there is not is a wrong argument, so it ends with 2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management import ManagementUtility
+
+
+class CommandLine(ManagementUtility):
+    def fetch_command(self, subcommand: str) -> Any:
+        try:
+            return super().fetch_command(subcommand)
+        except SystemExit as unknown:
+            raise SystemExit(2) from unknown
