@@ -206,3 +206,27 @@ def test_keys_are_seen_and_revoked_by_their_owner_and_by_an_admin(
         Key.objects.filter(pk=own.pk).revoke(by=Agent(pk=operator.pk, name="bob"))
     assert not Key.objects.exclude(revoked_at=None).exists()
     assert Key.objects.of(ada, by=ada).revoke(by=ada) == [key.prefix]
+
+
+@pytest.mark.parametrize("act", ["make_available", "make_unavailable", "drain", "quarantine"])
+def test_an_act_without_effect_keeps_the_first_reason(ada, operator, act):
+    if act == "make_available":
+        Agent.objects.act(ada.pk, "drain", by=operator, reason="away")
+    Agent.objects.act(ada.pk, act, by=operator, reason="first")
+    before = Event.objects.count()
+    Agent.objects.act(ada.pk, act, by="system:test")
+    ada.refresh_from_db()
+    assert (ada.state_reason, ada.state_by, Event.objects.count()) == ("first", "user:admin", before)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("capabilities", "x\x01y"), ("tags", "x\ny"), ("phases", "NOPHASE")],
+)
+def test_words_of_an_agent_that_nothing_can_match_are_refused(project, ada, operator, field, value):
+    with pytest.raises(Invalid) as new:
+        Agent.objects.register(AgentSpec("new", **{field: [value]}), projects=[project], by=operator)
+    with pytest.raises(Invalid) as edited:
+        Agent.objects.act(ada.pk, "edit", by=operator, **{field: [value]})
+    assert [fault.value.more["errors"][0]["field"] for fault in (new, edited)] == [field, field]
+    assert not Agent.objects.filter(name="new").exists()

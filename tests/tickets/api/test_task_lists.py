@@ -280,3 +280,26 @@ def cost_of(query, *, by, limit, after=0):
     """Buffers of the page with its generic plan."""
     params = {**reader_params(by), **documents.page_params(query, limit=limit, after=after)}
     return sum(measure(documents.page_statement(query), params).values())
+
+
+def test_refusals_of_addresses_and_words_say_what_there_is(project, task, operator):
+    calls = api_of(operator)
+    for answer in (
+        calls.get(f"/tasks/{task.key}"),
+        calls.post(f"/tasks/{task.key}/completion", {"fence": 1, "reason": "done"}),
+    ):
+        assert answer.status_code == 404
+        assert answer.json()["next_action"].endswith(f"the id, not the key: /tasks/{task.pk}.")
+    assert "next_action" not in calls.get("/tasks/999999").json()
+    for answer, named in (
+        (calls.get("/tasks", stat="pending"), "there is no such field; there are limit, cursor, project"),
+        (calls.get("/tasks", state="gone"), "Choose one of pending, claimed, completed, failed, cancelled."),
+        (
+            calls.post("/projects/OMO/members", {"user": "admin", "role": "boss"}),
+            "viewer, operator, approver",
+        ),
+        (calls.patch(f"/tasks/{task.pk}", {"priority": "boss"}), "critical, high, medium, low"),
+        (calls.patch(f"/tasks/{task.pk}", {"capabilities": ["x\x01y"]}), "U+0001"),
+    ):
+        assert answer.status_code == 422
+        assert named in answer.json()["errors"][0]["message"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.core.management import call_command
@@ -279,6 +280,25 @@ def test_the_commands(project, task, ada, capsys, operator):
     call_command("thaw", "OMO", "--json")
     assert json.loads(capsys.readouterr().out) == {"freezes": []}
     assert granted(ada) == {task.pk}
+
+
+def test_the_command_says_what_it_froze_and_whose_reason_stays(project, capsys):
+    call_command("freeze", "OMO", "--reason", "Smoke")
+    assert capsys.readouterr().out == "Project OMO is frozen. Nothing is granted in OMO any more.\n"
+    call_command("freeze", "omo", "--reason", "Fire")
+    again = capsys.readouterr().out
+    assert "by the command line. The first reason stays: Smoke\n" in again
+    assert "Fire" not in again
+    call_command("freeze", "OMO", "--reason", "Fire", "--json")
+    assert not json.loads(capsys.readouterr().out)["new"]
+
+
+def test_the_remedy_thaws_the_project_as_it_is_written(project, task, operator):
+    freeze(project)
+    how = Task.objects.explanations([task.pk])[task.pk]["causes"][0]["how"]
+    path, body = re.search(r"POST (/\S+) (\{.*\})", how).groups()
+
+    assert api_of(operator).post(path, json.loads(body)).json() == {"freezes": []}
 
 
 def test_each_page_says_what_is_frozen(project, other, client, operator):

@@ -88,3 +88,12 @@ def test_a_pool_that_an_agent_names_is_not_removed(capsys, ada):
     with pytest.raises(Exception, match=f"ada names {POOL}"):
         run(capsys, "remove", POOL)
     assert Pool.objects.exists()
+
+
+@pytest.mark.parametrize("until", [(), ("--until", "2099-01-01T00:00Z")])
+def test_a_pool_that_is_closed_so_already_keeps_its_first_reason(capsys, until):
+    run(capsys, "create", POOL)
+    run(capsys, "close", POOL, "--reason", "first", *until)
+    closed = document(capsys, "close", POOL, "--reason", "second", *until)
+    assert (closed["reason"], closed["resets_at"]) == ("first", "2099-01-01T00:00:00Z" if until else None)
+    assert Event.objects.filter(kind="pool.closed").count() == 1

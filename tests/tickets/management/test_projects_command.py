@@ -7,7 +7,8 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
-from omoi_site.errors import NotFound, OmoiError
+from omoi_site.errors import Invalid, NotFound, OmoiError
+from tests.support.api_client import api_of
 
 pytestmark = pytest.mark.django_db
 
@@ -63,3 +64,14 @@ def test_words_and_strangers_are_refused(capsys, project):
         run(capsys, "OMO", "--after", "soon")
     with pytest.raises(NotFound, match="no project NONE"):
         run(capsys, "NONE")
+
+
+def test_a_phase_that_no_workflow_has_is_neither_paused_nor_resumed(capsys, project, operator):
+    for verb in ("pause", "resume"):
+        with pytest.raises(Invalid, match="no workflow has a phase NOPE; there are "):
+            call_command("projects", verb, "OMO", "NOPE")
+    call_command("projects", "resume", "OMO", "TODO")
+    call_command("projects", "pause", "OMO", "TODO", "--reason", "lunch", "--json")
+    [paused] = json.loads(capsys.readouterr().out.splitlines()[-1])["paused_phases"]
+    assert (paused["phase"], paused["reason"], paused["at"][-1]) == ("TODO", "lunch", "Z")
+    assert api_of(operator).get("/projects/OMO").json()["paused_phases"] == [paused]
