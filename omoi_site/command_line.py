@@ -1,4 +1,4 @@
-"""What `manage.py` runs: Django's own, but a command that there is not is a wrong argument, so it ends with 2."""
+"""What `manage.py` runs: Django's own, but an unknown command is a wrong argument and ends with 2."""
 
 from __future__ import annotations
 

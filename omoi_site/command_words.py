@@ -20,6 +20,10 @@ COMMANDS = [
     (rf"POST /tasks/{NAME}/cancellation", r"tasks cancel \1 --reason TEXT"),
     (rf"POST /tasks/{NAME}/retry", r"tasks retry \1 --reason TEXT"),
     (rf"POST /tasks/{NAME}/bump", r"tasks bump \1 --reason TEXT"),
+    (
+        rf"POST /tasks/{NAME}/assignment with yourself \(me\)",
+        r"tasks take \1 --person NAME --reason TEXT",
+    ),
     (rf"POST /tasks/{NAME}/assignment", r"tasks reassign \1 --to NAME --reason TEXT"),
     (rf"POST /tickets/{NAME}/artifacts", r"artifacts add \1 TYPE FILE"),
     (rf"POST /tickets/{NAME}/transitions", r"tickets move \1 PHASE --person NAME"),

@@ -178,8 +178,8 @@ def visible(value: str) -> str:
 
 
 def one_line(value: str) -> str:
-    """Like `harmless`, and line ends are shown by their numbers too: a text of one line cannot look like several
-    lines of a command.
+    """Like `harmless`, and line ends are shown by their numbers too: a text of one line cannot look like
+    several lines of a command.
     """
     return ORDERS.sub(lambda found: f"⟦U+{ord(found[0]):04X}⟧", value)
 

@@ -376,8 +376,8 @@ class Agent(FSMModelMixin, Versioned):
             if AgentPresence.objects.notice_shared(self.pk):
                 agent.record("agent.shared", by="system:presence", data={"instances": sorted(instances)})
 
-    # -- each runs on a row from `locked()`; `retired` is final. In the state already, nothing changes, and the
-    # first reason stays.
+    # -- each runs on a row from `locked()`; `retired` is final. In that state already, nothing changes, and
+    # the first reason stays.
 
     AGENT_KINDS = [Kind.WORKER, Kind.VALIDATOR, Kind.MONITOR, Kind.GUARDIAN]  # which can be registered
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.core.management import call_command
 
-from agents.models import Project, ProjectSpec
+from agents.models import Agent, AgentSpec, Project, ProjectSpec
+from omoi_site.command_line import CommandLine
 from omoi_site.command_words import in_commands
 from tests.site.test_commands import json_output, refusal
 from tickets.models import Edge, Need, Outcome, Task, TaskSpec, Ticket, TicketSpec
@@ -103,6 +104,21 @@ def test_the_attention_list_and_refusals_name_commands_that_work(task, ada, oper
 
     refused = refusal(capsys, "tasks", "settle", task.key, "--person", "admin", *OUTCOME)
     assert "you do not hold this task: it is pending" in refused
+    assert f"python3 manage.py tasks take {task.pk} --person NAME" in refused
     assert "claim again" not in refused
     refused = refusal(capsys, "tickets", "move", gated(operator).key, "DESIGN", "--person", "admin")
     assert "\n  artifact: " in refused
+
+
+def test_an_unknown_command_is_a_wrong_argument(capsys):
+    with pytest.raises(SystemExit) as ended:
+        CommandLine(["manage.py", "nope"]).execute()
+    assert ended.value.code == 2
+    assert "Unknown command: 'nope'" in capsys.readouterr().err
+
+
+@pytest.mark.django_db(transaction=True)
+def test_names_that_are_cut_end_with_an_ellipsis(project, operator, capsys):
+    for name in "abcdef":
+        Agent.objects.register(AgentSpec(name), projects=[project], by=operator)
+    assert "Existing ones: a, b, c, d, e, ….\n" in refusal(capsys, "keys", "create", "--agent", "zed")

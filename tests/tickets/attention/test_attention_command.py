@@ -29,7 +29,9 @@ def test_it_prints_what_needs_somebody(task, ada):
     [item] = json.loads(run("--json"))["results"]
     assert (item["kind"], item["subject"], item["people"]) == ("task_failed", task.key, ["admin"])
     assert f"{task.key} (task failed, for " in run("--project", "omo")
-    assert f"For the operator (admin): Retry. POST /api/v1/tasks/{task.pk}/retry" in run()
+    assert (
+        f"For the operator (admin): Retry. python3 manage.py tasks retry {task.pk} --reason TEXT\n" in run()
+    )
     assert run("--kind", "move_fault") == "Nothing needs anybody.\n"
     with pytest.raises(NotFound):
         run("--project", "NONE")

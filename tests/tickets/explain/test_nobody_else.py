@@ -73,7 +73,7 @@ def test_an_agent_that_does_not_live_or_work_there_is_nobody(project, operator, 
         case "has another project":
             sql.rows("DELETE FROM agents_agent_projects WHERE agent_id = %s", [dog.pk])
         case "has another phase":
-            Agent.objects.act(dog.pk, "edit", by=operator, phases=["REVIEW"])
+            Agent.objects.act(dog.pk, "edit", by=operator, phases=["TESTING"])
     assert alone(cat) == [rust.key]
 
 

@@ -111,6 +111,7 @@ def _said(now: dict[str, Any], fence: int | None) -> tuple[str, str]:
     if now["by_person"]:
         return (
             f"you do not hold this task: it is {who}",
-            f'Take it first (POST /tasks/{now["id"]}/assignment {{"to": "me"}}), if it is still to do.',
+            "If it is still to do, take it first: Take beside the task on its page, or"
+            f" POST /tasks/{now['id']}/assignment with yourself (me).",
         )
     return f"{NOT_YOURS}: the task is {who}", ""
