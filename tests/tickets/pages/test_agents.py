@@ -290,7 +290,8 @@ def test_projects_that_a_member_does_not_see_stay_unnamed(as_role, working, proj
 
 
 def test_texts_of_agents_are_shown_as_they_are(desk, working, project, ada, operator):
-    Agent.objects.act(ada.pk, "edit", by=operator, capabilities=["<script>alert(1)</script>", "a\u202eb"])
+    strange = ["<script>alert(1)</script>", "a\u202eb"]  # as it may have been stored before it was refused
+    Agent.objects.filter(pk=ada.pk).update(capabilities=strange)
     fail(working[0], by=ada, error="<img src=x> \x1b[31m red \u202e", kind="permanent")
     Task.objects.report_progress(working[1].task, working[1].fence, {"message": "<b>\u200bhi"}, by=ada)
     Agent.objects.act(ada.pk, "make_unavailable", by=operator, reason="<i>why\u202e</i>")
