@@ -79,12 +79,13 @@ def asked(home: Path) -> dict[str, Any]:
 
 
 def board_of(up: Up) -> str:
-    """What the operator sees after following the link."""
+    """What the operator sees there after following the link."""
     [link] = re.findall(r"Sign in, once\s+(\S+)", up.said)
     with httpx.Client(follow_redirects=True, timeout=20, headers={"Origin": up.facts["url"]}) as client:
         form = client.get(link).text
         token = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)[0]
-        return client.post(link, data={"csrfmiddlewaretoken": token}).raise_for_status().text
+        client.post(link, data={"csrfmiddlewaretoken": token}).raise_for_status()
+        return client.get(f"{up.facts['url']}/board/").raise_for_status().text
 
 
 def wait_until_all_is_done(home: Path, seconds: float) -> dict[str, Any]:
