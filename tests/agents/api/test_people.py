@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from agents.models import Agent, AgentSpec, Member, Project, ProjectSpec
@@ -75,9 +77,9 @@ def stranger(django_user_model, operator):
 
 def asked(calls, method, path, body, ticket, task):
     names = {"ticket": ticket.key, "task": str(task.pk)}
-    filled = body and {
-        name: value.format(**names) if isinstance(value, str) else value for name, value in body.items()
-    }
+    filled = body and json.loads(
+        json.dumps(body).replace("{ticket}", ticket.key).replace("{task}", str(task.pk))
+    )
     return (
         getattr(calls, method)(path.format(**names), filled)
         if method != "delete"

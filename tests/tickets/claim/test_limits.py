@@ -234,6 +234,6 @@ def test_limits_and_pauses_by_the_command(project, capsys):
     call_command("projects", "limit", "OMO", "--max-agents", "none", "--json")
     told = json.loads(capsys.readouterr().out)
     assert told["limits"] == {"max_agents": None, "max_tickets": None}
-    assert told["paused_phases"]["DOING"]["reason"] == "tests are red"
+    assert [(each["phase"], each["reason"]) for each in told["paused_phases"]] == [("DOING", "tests are red")]
     call_command("projects", "resume", "OMO", "DOING")
     assert "Nothing is paused in OMO." in capsys.readouterr().out
