@@ -377,7 +377,7 @@ class Agent(FSMModelMixin, Versioned):
                 agent.record("agent.shared", by="system:presence", data={"instances": sorted(instances)})
 
     # -- each runs on a row from `locked()`; `retired` is final. In that state already, nothing changes, and
-    # the first reason stays.
+    # the first reason of a person stays.
 
     AGENT_KINDS = [Kind.WORKER, Kind.VALIDATOR, Kind.MONITOR, Kind.GUARDIAN]  # which can be registered
     LIVE = [State.AVAILABLE, State.MAINTENANCE, State.DRAINING, State.QUARANTINED]
@@ -393,7 +393,7 @@ class Agent(FSMModelMixin, Versioned):
     @transition(field=state, source=LIVE, target=State.MAINTENANCE)
     def make_unavailable(self, *, by: Actor, reason: str = "") -> None:
         self._expect_changeable("make_unavailable", by)
-        if self.state != self.State.MAINTENANCE:
+        if not self._stands(self.State.MAINTENANCE, by):
             self._note_state(by, reason)
             self.record("agent.made_unavailable", by=by, reason=reason)
 
@@ -401,7 +401,7 @@ class Agent(FSMModelMixin, Versioned):
     def drain(self, *, by: Actor, reason: str = "") -> None:
         """The agent finishes what it holds and claims nothing new."""
         self._expect_changeable("drain", by)
-        if self.state != self.State.DRAINING:
+        if not self._stands(self.State.DRAINING, by):
             self._note_state(by, reason)
             self.record("agent.drained", by=by, reason=reason)
 
@@ -411,7 +411,7 @@ class Agent(FSMModelMixin, Versioned):
         no attempt.
         """
         self._expect_changeable("quarantine", by)
-        if self.state != self.State.QUARANTINED:
+        if not self._stands(self.State.QUARANTINED, by):
             self._note_state(by, reason)
             self.record("agent.quarantined", by=by, reason=reason)
         callbacks.run("agent.quarantined", self, by=by)
@@ -451,6 +451,14 @@ class Agent(FSMModelMixin, Versioned):
                 f"{setter} set {self} to {self.state}, and an agent cannot change that",
                 next_action="Ask an operator to make it available.",
             )
+
+    def _stands(self, state: str, by: Actor) -> bool:
+        """Whether it is in this state already, and nothing changes. What an agent did, or its failures, a
+        person takes over: then an agent cannot undo it.
+        """
+        person = label(by).startswith("user:") or label(by) == humanize.COMMANDS
+        decided = self.state_by.startswith("user:") or self.state_by == humanize.COMMANDS
+        return self.state == state and (decided or not person)
 
     def _note_state(self, by: Actor, reason: str) -> None:
         self.state_by, self.state_reason, self.state_at = label(by), reason, timezone.now()

@@ -219,6 +219,16 @@ def test_an_act_without_effect_keeps_the_first_reason(ada, operator, act):
     assert (ada.state_reason, ada.state_by, Event.objects.count()) == ("first", "user:admin", before)
 
 
+@pytest.mark.parametrize("by", ["agent", "system:failures"])
+def test_an_operator_takes_over_what_an_agent_or_its_failures_did(ada, operator, by):
+    Agent.objects.act(ada.pk, "make_unavailable", by=ada if by == "agent" else by, reason="a rest")
+    Agent.objects.act(ada.pk, "make_unavailable", by=operator, reason="the keys leak")
+    ada.refresh_from_db()
+    assert (ada.state_reason, ada.state_by) == ("the keys leak", "user:admin")
+    with pytest.raises(Forbidden):
+        Agent.objects.act(ada.pk, "make_available", by=ada)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("capabilities", "x\x01y"), ("tags", "x\ny"), ("phases", "NOPHASE")],

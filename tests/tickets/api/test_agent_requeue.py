@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agents.models import Agent, Member, Project, ProjectSpec
+from omoi_site.errors import Forbidden
 from tests.support.api_client import api_of
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
@@ -32,3 +33,30 @@ def test_it_takes_back_what_the_caller_sees_and_nothing_of_others(project, ada, 
     assert again.json() == {"tasks": []}
     assert list(Task.objects.filter(holder=ada).values_list("pk", flat=True)) == [hidden.task]
     assert Task.objects.get(pk=mine.task).attempts == 0
+
+
+def test_a_claim_that_begins_after_the_right_was_asked_is_not_taken_without_it(
+    project, ada, operator, django_user_model, monkeypatch
+):
+    other = Project.objects.create_project(ProjectSpec("SEC", workflow="simple"), by=operator)
+    Agent.objects.act(ada.pk, "edit", by=operator, projects=[project, other])
+    person = django_user_model.objects.create_user("half")
+    for place, role in ((project, "operator"), (other, "viewer")):
+        Member.objects.set(place, person, role, by=operator)
+    Ticket.objects.open(project, TicketSpec("x", tasks=[TaskSpec("x")]), by=operator)
+    Task.objects.claim(by=ada)
+    Ticket.objects.open(other, TicketSpec("y", tasks=[TaskSpec("y")]), by=operator)
+    held = Task.objects.filter(holder=ada)
+    asked = type(held)._require
+
+    def asked_before_the_claim(tasks, by):
+        asked(tasks, by)
+        monkeypatch.undo()
+        assert Task.objects.claim(by=ada)
+
+    monkeypatch.setattr(type(held), "_require", asked_before_the_claim)
+
+    with pytest.raises(Forbidden):
+        held.requeue(by=person, reason="Its host is gone")
+
+    assert held.get().project == project  # the other claim was made in the same transaction

@@ -89,6 +89,11 @@ def test_a_member_sees_only_their_projects(client, busy, project, operator, djan
     assert "OMO-" not in text(client.get("/?project=ZED"))
 
 
+@pytest.mark.parametrize("address", ["/", "/attention/", "/agents/", "/agents/ada/"])
+def test_a_page_that_changes_by_time_alone_looks_again(page, ada, address):
+    assert "tickets/look.js" in page.get(address).content.decode()
+
+
 def test_who_is_in_no_project_learns_it(client, project, django_user_model):
     client.force_login(django_user_model.objects.create_user("vera"))
     assert "You are not a member of any project" in text(client.get("/"))

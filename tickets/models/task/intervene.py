@@ -136,9 +136,10 @@ class TaskInterventions(WaitingTasks[Row]):
         self._require(by)
         reason = field_limits.reason(reason, 1, "say why they are taken back")
         claimed = self.filter(state="claimed").select_for_update(no_key=True, of=("self",)).order_by("id")
-        held = claimed.values_list("id", "fence")  # locked first: a claim may have ended meanwhile
+        held = claimed.values_list("id", "fence")  # locked first: claims may have ended or begun meanwhile
         ids = [pk for pk, fence in held if fences is None or fences.get(pk) == fence]
         meant: Any = self.model._default_manager.filter(pk__in=ids)
+        meant._require(by)  # one may have been claimed meanwhile in a project where `by` may not
         return list(meant.revoke(by=by, reason=reason))
 
     @sql.atomic

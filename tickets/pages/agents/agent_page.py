@@ -97,10 +97,11 @@ class AgentPage:
         self.request, self.by, self.row = request, request.user, row
 
     @classmethod
-    def of(cls, request: HttpRequest, agent: Agent) -> AgentPage:
+    def of(cls, request: HttpRequest, agent: Agent) -> AgentPage | None:
+        """None if the agent has been deleted meanwhile."""
         projects = Project.objects.seen_by(request.user)
-        [row] = read_rows([agent.pk], by=request.user, projects=projects, minutes=MINUTES, tasks=TASKS)
-        return cls(request, row)
+        rows = read_rows([agent.pk], by=request.user, projects=projects, minutes=MINUTES, tasks=TASKS)
+        return cls(request, rows[0]) if rows else None
 
     @property
     def agent(self) -> Any:

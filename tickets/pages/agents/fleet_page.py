@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.http import Http404, HttpRequest
-from django.utils.http import urlencode
+from django.http import HttpRequest
 
-from agents.models import Agent, Project
+from agents.models import Agent
 from omoi_site.database import sql
 from tickets.models.claim.workload import fleet
 from tickets.pages.agents.agent_rows import FLEET, TONES, AgentRow, read_rows
 from tickets.pages.agents.pool_rows import MOST as MOST_POOLS
 from tickets.pages.agents.pool_rows import PoolRow, pool_rows
-from tickets.pages.topics import of_projects
+from tickets.pages.of_projects import OfProjects
 
 PAGE = 50  # agents of a page
 MINUTES, TASKS = 24, 3  # of each row
@@ -41,16 +40,12 @@ class Tile:
     icon: str
 
 
-class FleetPage:
+class FleetPage(OfProjects):
     """Unknown values in the address are ignored, except an unknown project."""
 
     def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
         asked = request.GET
-        self.request, self.by = request, request.user
-        self.projects = list(Project.objects.seen_by(self.by).order_by("key"))
-        self.project = asked.get("project", "")
-        if self.project and self.project not in {project.key for project in self.projects}:
-            raise Http404(f"You are not a member of a project {self.project}.")
         self.status = asked.get("status", "") if asked.get("status") in (*TONES, OUT) else ""
         self.kind = asked.get("kind", "") if asked.get("kind") in Agent.AGENT_KINDS else ""
         self.pool = asked.get("pool", "")[:LONGEST].replace("\x00", "")
@@ -185,14 +180,11 @@ class FleetPage:
     @property
     def topics(self) -> str:
         """What it follows live: the projects it shows, and these agents."""
-        projects = of_projects(each for each in self.projects if self.project in ("", each.key))
-        return " ".join([*projects, *(row.agent.topic for row in self.rows)])
+        return " ".join([super().topics, *(row.agent.topic for row in self.rows)])
 
     @property
     def address(self) -> str:
-        """For sharing: without empty or unknown parameters."""
-        values = {name: value for name in PARAMETERS if (value := self.request.GET.get(name))}
-        return f"{self.request.path}?{urlencode(values)}" if values else self.request.path
+        return self.sharable(PARAMETERS)
 
 
 def place_in(text: str) -> tuple[int, str]:

@@ -41,9 +41,10 @@ def fleet_list(request: HttpRequest) -> HttpResponse:
 def agent(request: HttpRequest, name: str) -> HttpResponse:
     cursor = Event.objects.current_cursor()
     found = find(request, name)
-    if found is None:
+    shown = AgentPage.of(request, found) if found else None
+    if shown is None:
         return gone(request, name)
-    context = {"page": AgentPage.of(request, found), "cursor": cursor, "section": SECTION}
+    context = {"page": shown, "cursor": cursor, "section": SECTION}
     template = "tickets/agents/_agent.html" if is_part(request) else "tickets/agents/agent.html"
     return render(request, template, context)
 
