@@ -32,7 +32,7 @@ ENTRIES = (
     Entry("Overview", "overview", "layout-dashboard", "overview"),
     Entry("Attention", "attention", "inbox", "attention", counts="attention"),
     Entry("Board", "board", "kanban", "board", counts="board"),
-    Entry("Agents", "agents:list", "bot", "agents", counts="agents"),
+    Entry("Agents", "agents:list", "bot", "agents"),
     Entry("Workflows", "workflows", "workflow", "workflows"),
     Entry("Patterns", "patterns", "git-branch", "patterns"),
     Entry("Repositories", "repositories", "folder-open", "repositories"),

@@ -136,7 +136,7 @@ def count(query: Query, *, by: Actor) -> int:
 
 def frame_counts(*, by: Actor) -> dict[str, int]:
     """The numbers beside the navigation, each at most MOST_COUNTED: `attention`, what `by` can act on;
-    `board`, open tickets; `agents`.
+    `board`, open tickets.
     """
     params = {**_reader(Query(mine=True), by), "most": MOST_COUNTED}
     row = sql.one(frame_statement(_asked(Query())), params)

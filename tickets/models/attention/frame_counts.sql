@@ -1,5 +1,5 @@
--- The numbers beside the navigation of every page, each counted up to `most`: what the reader can act on, the
--- open tickets (those of which it is stored who they wait on), and the agents.
+-- The numbers beside the navigation of every page, each counted up to `most`: what the reader can act on, and
+-- the open tickets (those of which it is stored who they wait on).
 WITH {places},
 {fleet}
 SELECT
@@ -27,23 +27,4 @@ SELECT
       ) w
       LIMIT %(most)s::bigint
     ) w
-  ) AS board,
-  (
-    SELECT count(*)
-    FROM (
-      SELECT
-      FROM agents_agent a
-      WHERE a.state <> 'retired'
-        AND a.kind <> 'person'
-        AND (
-          %(sees_all)s::boolean
-          OR EXISTS (
-            SELECT
-            FROM agents_agent_projects m
-            WHERE m.agent_id = a.id
-              AND m.project_id = ANY (ARRAY(SELECT j.id FROM places j))
-          )
-        )
-      LIMIT %(most)s::bigint
-    ) a
-  ) AS agents
+  ) AS board
