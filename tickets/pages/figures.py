@@ -9,6 +9,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from omoi_site.templatetags.omoi import long
+from tickets.models.claim.at_work import AtWork
 from tickets.models.figures.figures import Figures, Step
 from tickets.pages.chart import Chart, Line, chart, small
 
@@ -97,7 +98,7 @@ DATA = (*KINDS, STUCK)  # what `?data=` may ask for
 class FiguresShown:
     found: Figures
     stuck: int
-    at_work: int
+    at_work: AtWork
 
     @property
     def words(self) -> str:
@@ -127,8 +128,8 @@ class FiguresShown:
             QUEUE,
             count(ready),
             "ready task" if ready == 1 else "ready tasks",
-            [f"now; {count(self.at_work)} at work"],
-            "warn" if ready and not self.at_work else "info",
+            [f"now; {self.at_work.number_shown} at work"],
+            "warn" if ready and not self.at_work.number else "info",
         )
 
     @property

@@ -82,7 +82,7 @@ class Overview(OfProjects):
     @cached_property
     def figures(self) -> FiguresShown:
         of_all = not self.project and sees_all(self.by)
-        return FiguresShown(figures(self.ids, self.over, of_all=of_all), len(self.stuck), self.at_work.number)
+        return FiguresShown(figures(self.ids, self.over, of_all=of_all), len(self.stuck), self.at_work)
 
     @cached_property
     def data(self) -> str:

@@ -12,7 +12,7 @@ from tests.factories import fail
 from tests.support import large_world
 from tests.support.costs import costs
 from tests.support.html import squeeze
-from tickets.models import HourlyFigures, Task, TaskSpec
+from tickets.models import HourlyFigures, Task, TaskSpec, Ticket, TicketSpec
 from tickets.pages.chart import chart, round_top, small
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,6 +70,26 @@ def test_it_shows_what_needs_me_then_who_is_at_work_then_figures(page, busy):
     assert shown.count('aria-current="page"') == 3  # in both bars, and the range
     live = page.get("/", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
     assert text(live).lstrip().startswith('<div class="overview" id="overview-part" data-live="project:OMO"')
+
+
+def test_claims_of_every_project_are_looked_at(page, busy, ticket, ada, operator, monkeypatch):
+    """Also if an earlier project has more than are looked at of one."""
+    Task.objects.add(ticket, [TaskSpec("Try it")], by=operator)
+    other = Project.objects.create_project(ProjectSpec("ZED", workflow="simple"), by=operator)
+    ada.projects.add(other)
+    Ticket.objects.open(other, TicketSpec("x", tasks=[TaskSpec("Lost")]), by=operator)
+    Ticket.objects.advance_due()
+    Task.objects.claim(by=ada, limit=2)
+    lost = Task.objects.get(project=other)
+    sql.rows("UPDATE tickets_task SET lease_expires_at = now() - interval '1 s' WHERE id = %s", [lost.pk])
+    assert "now; 3 at work" in text(page.get("/"))
+    monkeypatch.setattr("tickets.models.claim.at_work.MOST", 1)
+
+    shown = text(page.get("/"))
+
+    assert shown.index(f'id="work-{lost.pk}"') < shown.index(f'id="work-{busy.task}"')
+    assert '<span class="tag">2+</span>' in shown
+    assert "now; 2+ at work" in shown
 
 
 def test_a_member_sees_only_their_projects(client, busy, project, operator, django_user_model):

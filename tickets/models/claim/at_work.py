@@ -10,7 +10,7 @@ from typing import Any
 from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import LEASE_OVER
 
-MOST = 500  # claims that are looked at
+MOST = 500  # claims of a project that are looked at
 AT_WORK = sql.statement(__file__, "at_work", lease_over=LEASE_OVER)
 
 
@@ -40,9 +40,12 @@ class Work:
 
 @dataclass(frozen=True)
 class AtWork:
-    """`number`: of all claims, MOST at most. `first`: those of them that need a look first."""
+    """`number`: of the claims that were looked at, of each project MOST at most. `cut`: there may be more.
+    `first`: those of them that need a look first.
+    """
 
     number: int
+    cut: bool
     first: Sequence[Work]
 
     @property
@@ -52,15 +55,18 @@ class AtWork:
     @property
     def number_shown(self) -> str:
         """With a plus if there may be more."""
-        return f"{self.number}{'+' if self.number == MOST else ''}"
+        return f"{self.number}{'+' if self.cut else ''}"
 
 
 def at_work(projects: Sequence[int], *, shown: int) -> AtWork:
     """The claims of these projects, which the reader sees."""
     rows = sql.rows(AT_WORK, {"projects": list(projects), "most": MOST, "shown": shown})
-    number = rows[0]["number"] if rows else 0
-    return AtWork(number, [Work(task=row.pop("id"), **_without_number(row)) for row in rows])
+    if not rows:
+        return AtWork(0, cut=False, first=[])
+    number, cut = rows[0]["number"], rows[0]["cut"]
+    return AtWork(number, cut, [_work(row) for row in rows])
 
 
-def _without_number(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "number"}
+def _work(row: dict[str, Any]) -> Work:
+    of_it = {name: value for name, value in row.items() if name not in ("id", "number", "cut")}
+    return Work(task=row["id"], **of_it)

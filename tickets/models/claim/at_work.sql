@@ -1,11 +1,12 @@
 -- What is claimed in these projects, those first that need a look: the lease has ended, no progress, then the
--- longest without progress. Of each project the first `most` are looked at, and so many of all together.
+-- longest without progress. Of each project the first `most` are looked at.
 WITH held AS MATERIALIZED (
   SELECT t.*
   FROM unnest(%(projects)s::bigint[]) p(id)
   CROSS JOIN LATERAL (
     SELECT
       t.id,
+      t.project_id,
       t.ticket_key,
       t.title,
       t.holder_id,
@@ -22,7 +23,6 @@ WITH held AS MATERIALIZED (
     ORDER BY t.id
     LIMIT %(most)s::bigint
   ) t
-  LIMIT %(most)s::bigint
 ),
 
 first AS MATERIALIZED (
@@ -38,8 +38,15 @@ first AS MATERIALIZED (
   LIMIT %(shown)s::bigint
 )
 
+-- `cut`: a project may have more than were looked at.
 SELECT
   t.number,
+  EXISTS (
+    SELECT
+    FROM held
+    GROUP BY held.project_id
+    HAVING count(*) >= %(most)s::bigint
+  ) AS cut,
   t.id,
   t.ticket_key AS ticket,
   t.title,
