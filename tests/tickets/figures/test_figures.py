@@ -18,6 +18,10 @@ from tickets.models.figures.figures import RANGES, figures
 
 pytestmark = pytest.mark.django_db(transaction=True)
 DAY, WEEK, MONTH = RANGES
+LOOKED = """
+INSERT INTO tickets_hourlyfigures (project_id, hour, ready, claimed)
+VALUES (%s, date_trunc('hour', now(), 'UTC') - %s * interval '1 h', %s, %s)
+"""
 
 
 @pytest.fixture
@@ -36,6 +40,12 @@ def history(project, ticket, ada, operator):
     assert len(Task.objects.claim(by=ada)) == 1
 
 
+def looked_at(project, *, hours_ago, ready=0, claimed=0):
+    """The sweep found this then, of all projects if it is 0."""
+    for ago in hours_ago:
+        sql.rows(LOOKED, [project, ago, ready, claimed])
+
+
 def whole(*projects, over=DAY, **more):
     return figures([project.pk for project in projects], over, **more).whole
 
@@ -52,6 +62,31 @@ def test_what_happened_is_counted_once(project, history):
     assert 1024 < counted.wait_p95 <= 1449
     assert whole(project, of_all=True).waits == counted.waits
     assert whole(project, over=MONTH).completed == 1
+
+
+def test_a_wait_begins_when_the_ticket_enters_the_phase_whatever_follows(project, ticket, task, ada):
+    sql.rows("UPDATE tickets_task SET ready_at = clock_timestamp() - interval '5 h'")
+    with times_free():
+        moved_at(ticket, 0, timezone.now() - timedelta(hours=5))
+        moved_at(ticket, ticket.moves, timezone.now() - timedelta(seconds=1100))
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    assert Ticket.objects.advance_due() == 1
+
+    HourlyFigures.objects.count_events()
+
+    assert 1024 < whole(project).wait_p95 <= 1449
+
+
+def test_a_task_that_is_ready_again_before_its_grant_is_counted_has_no_wait(project, task, ada):
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada)
+    sql.rows("UPDATE tickets_task SET not_before = clock_timestamp() - interval '1 s'")
+    assert Task.objects.wake() == 1
+
+    HourlyFigures.objects.count_events()
+
+    assert sum(whole(project).waits) == 0
 
 
 def test_an_event_of_a_transaction_that_is_still_open_is_not_skipped(project, ticket, ada, bob, operator):
@@ -91,6 +126,8 @@ def test_an_old_hour_belongs_to_the_time_before_and_is_forgotten(project, histor
         sql.rows(f"UPDATE tickets_hourlyfigures SET hour = date_trunc('hour', now()) - interval '{ago}'")
         found = figures([project.pk], DAY)
         assert (found.whole.completed, found.before.completed) == (0, left)
+        assert sum(found.before.waits) == 3 * left
+        assert not left or 1024 < found.before.wait_p95 <= 1449
 
     assert HourlyFigures.objects.forget(1_000) == 2
     assert not HourlyFigures.objects.exists()
@@ -109,6 +146,35 @@ def test_the_queue_is_noted_until_it_is_empty(project, ticket, ada, operator):
     HourlyFigures.objects.sample_queue()
 
     assert figures([project.pk], DAY).steps[-1].ready == 0
+
+
+def test_an_hour_without_work_is_known_and_counts_in_the_mean(project):
+    HourlyFigures.objects.sample_queue()
+
+    for of_all in (False, True):
+        *before, now = figures([project.pk], DAY, of_all=of_all).steps
+        assert (now.ready, now.claimed) == (0, 0)
+        assert {step.ready for step in before} == {None}
+
+    looked_at(0, hours_ago=(6, 7, 9, 10, 11))
+    for each in (0, project.pk):
+        looked_at(each, hours_ago=(8,), ready=10, claimed=3)
+    for of_all in (False, True):
+        step = figures([project.pk], WEEK, of_all=of_all).steps[-2]
+        assert (step.ready, step.claimed) == (pytest.approx(10 / 6), pytest.approx(3 / 6))
+
+
+def test_of_more_ready_tasks_than_are_counted_the_last_note_is_shown(project, ticket, operator, monkeypatch):
+    monkeypatch.setattr("tickets.models.figures.figures.MOST_READY", 2)
+    looked_at(project.pk, hours_ago=(20,), ready=900)
+    looked_at(0, hours_ago=(20,), ready=900)
+    looked_at(0, hours_ago=(1, 2))
+    Task.objects.add(ticket, [TaskSpec(name) for name in ("a", "b", "c")], by=operator)
+    assert figures([project.pk], DAY).ready_now == 2  # nothing was ready when somebody looked last
+
+    HourlyFigures.objects.sample_queue()
+
+    assert figures([project.pk], DAY).ready_now == 3
 
 
 def test_a_quantile_lies_in_the_bucket_of_its_rank():

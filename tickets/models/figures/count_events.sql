@@ -45,7 +45,8 @@ kept AS MATERIALIZED (
 ),
 
 -- How long each task was ready when it was granted for the first time, in the buckets of `wait.py`. It waits
--- for nobody before its ticket is in its phase. A task that was tried again since does not count.
+-- for nobody before its ticket is in its phase: its wait begins with the last move before the grant, whatever
+-- the ticket did since. A task that was made ready again since does not count.
 waited AS MATERIALIZED (
   SELECT
     n.project,
@@ -54,13 +55,18 @@ waited AS MATERIALIZED (
     count(*)::int AS number
   FROM kept n
   CROSS JOIN LATERAL (
-    SELECT extract(
-      epoch FROM n.at - greatest(t.ready_at, CASE WHEN k.phase_since <= n.at THEN k.phase_since END)
-    )::float8 AS seconds
+    SELECT extract(epoch FROM n.at - greatest(t.ready_at, h.at))::float8 AS seconds
     FROM tickets_task t
-    JOIN tickets_ticket k ON k.id = t.ticket_id
+    LEFT JOIN LATERAL (
+      SELECT h.at
+      FROM tickets_phasemove h
+      WHERE h.ticket_id = t.ticket_id
+        AND h.at <= n.at
+      ORDER BY h.move DESC
+      LIMIT 1
+    ) h ON true
     WHERE t.id = CASE WHEN n.kind = 'task.claimed' THEN substr(n.subject, 6)::bigint END
-      AND t.ready_at IS NOT NULL
+      AND t.ready_at <= n.at
     OFFSET 0
   ) w
   WHERE n.kind = 'task.claimed'

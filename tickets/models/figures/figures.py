@@ -16,7 +16,7 @@ from tickets.models.task.readiness import READY
 
 P = 0.95
 MOST_READY = 1_000  # counted at this moment; of more, what was noted last is shown
-FIGURES = sql.statement(__file__, "figures", ready=READY)
+FIGURES = sql.statement(__file__, "figures", ready=READY, buckets=str(wait.BUCKETS))
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ RANGES = (
 
 @dataclass(frozen=True)
 class Step:
-    """What happened from `at` on. ready, claimed: the mean of what was found each hour; None if nobody
-    looked. waits: first grants by how long their tasks had been ready, see `wait`.
+    """What happened from `at` on. ready, claimed: the mean of the hours in which the queue was looked at;
+    None if nobody looked. waits: first grants by how long their tasks had been ready, see `wait`.
     """
 
     at: datetime

@@ -10,23 +10,52 @@ WITH hours AS MATERIALIZED (
     AND h.hour < %(upto)s::timestamptz
 ),
 
+-- Most buckets of an hour are empty, and are filled in after the sums.
+waited AS MATERIALIZED (
+  SELECT
+    h.step,
+    w.bucket,
+    sum(w.number)::int AS number
+  FROM hours h
+  CROSS JOIN LATERAL unnest(h.waits) WITH ORDINALITY w(number, bucket)
+  WHERE w.number > 0
+  GROUP BY
+    h.step,
+    w.bucket
+),
+
 waits AS (
   SELECT
-    step,
-    array_agg(number ORDER BY bucket) AS waits
+    s.step,
+    array_agg(coalesce(w.number, 0) ORDER BY b.bucket) AS waits
   FROM (
-    SELECT
-      h.step,
-      w.bucket,
-      sum(w.number)::int AS number
-    FROM hours h
-    CROSS JOIN LATERAL unnest(h.waits) WITH ORDINALITY w(number, bucket)
-    WHERE h.step < %(steps)s::int
-    GROUP BY
-      h.step,
-      w.bucket
-  ) w
-  GROUP BY step
+    SELECT DISTINCT step
+    FROM waited
+  ) s
+  CROSS JOIN generate_series(1, {buckets}) b(bucket)
+  LEFT JOIN waited w ON (w.step, w.bucket) = (s.step, b.bucket)
+  GROUP BY s.step
+),
+
+-- The hours in which somebody looked at the queue: those of project 0. A project without a row of such an
+-- hour had nothing ready then and nothing claimed.
+looked AS MATERIALIZED (
+  SELECT
+    h.hour,
+    floor(extract(epoch FROM %(upto)s::timestamptz - interval '1 h' - h.hour) / %(step_s)s::int)::int AS step
+  FROM tickets_hourlyfigures h
+  WHERE h.project_id = 0
+    AND h.hour >= %(upto)s::timestamptz - 2 * %(steps)s::int * %(step_s)s::int * interval '1 s'
+    AND h.hour < %(upto)s::timestamptz
+    AND h.ready IS NOT NULL
+),
+
+hours_looked AS (
+  SELECT
+    l.step,
+    count(*) AS number
+  FROM looked l
+  GROUP BY l.step
 )
 
 -- What was ready and claimed is the mean of those hours that were looked at. `ready_now`: the tasks that are
@@ -38,8 +67,8 @@ SELECT
   coalesce(sum(h.lapsed), 0)::int AS lapsed,
   coalesce(sum(h.judged), 0)::int AS judged,
   coalesce(sum(h.refused), 0)::int AS refused,
-  sum(h.ready)::float8 / nullif(count(DISTINCT h.hour) FILTER (WHERE h.ready IS NOT NULL), 0) AS ready,
-  sum(h.claimed)::float8 / nullif(count(DISTINCT h.hour) FILTER (WHERE h.ready IS NOT NULL), 0) AS claimed,
+  coalesce(sum(h.ready), 0)::float8 / l.number AS ready,
+  coalesce(sum(h.claimed), 0)::float8 / l.number AS claimed,
   coalesce(w.waits, '{}') AS waits,
   (
     SELECT count(*)::int
@@ -62,20 +91,15 @@ SELECT
   ) AS ready_now,
   (
     SELECT coalesce(sum(h.ready), 0)::int
-    FROM unnest(%(counted)s::bigint[]) p(id)
-    CROSS JOIN LATERAL (
-      SELECT h.ready
-      FROM tickets_hourlyfigures h
-      WHERE h.project_id = p.id
-        AND h.ready IS NOT NULL
-      ORDER BY h.hour DESC
-      LIMIT 1
-    ) h
+    FROM hours h
+    WHERE h.hour = (SELECT max(l.hour) FROM looked l)
   ) AS noted
 FROM generate_series(0, 2 * %(steps)s::int - 1) s(step)
 LEFT JOIN hours h ON h.step = s.step
 LEFT JOIN waits w ON w.step = s.step
+LEFT JOIN hours_looked l ON l.step = s.step
 GROUP BY
   s.step,
-  w.waits
+  w.waits,
+  l.number
 ORDER BY s.step

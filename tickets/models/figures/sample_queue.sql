@@ -1,5 +1,6 @@
 -- How many tasks are ready and how many are claimed now, as the last word of this hour: of each project, and
--- of all together (project 0). A project without either has a row only if it had one already.
+-- of all together (project 0), which so has a row of each hour in which somebody looked. A project without
+-- either has a row only if it had one already.
 WITH now AS MATERIALIZED (
   SELECT date_trunc('hour', clock_timestamp(), 'UTC') AS hour
 ),
@@ -54,7 +55,8 @@ FROM (
   FROM queues
 ) q
 CROSS JOIN now
-WHERE q.ready + q.claimed > 0
+WHERE q.project = 0
+  OR q.ready + q.claimed > 0
   OR EXISTS (
     SELECT
     FROM tickets_hourlyfigures h
