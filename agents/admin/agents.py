@@ -167,4 +167,4 @@ class AgentPresenceAdmin(ReadOnlyModelAdmin):
     list_filter = [("word", admin.EmptyFieldListFilter)]
     search_fields = ["agent__name"]
     list_select_related = ["agent"]
-    exclude = ["minutes"]  # 1,440 digits; the page of the agent draws them
+    hidden = ["minutes"]  # 1,440 digits; the page of the agent draws them

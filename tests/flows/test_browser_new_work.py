@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from agents.models import Member, Project
 from agents.models.sign_in import one_time_path
-from tests.support.browser import Window
+from tests.support.browser import OVERVIEW, Window
 from tests.support.slow_proxy import LINES, SLOW_MS, behind
 from tickets.models import Ticket, TicketSpec
 
@@ -118,7 +118,7 @@ def test_what_is_typed_outlives_being_signed_out(window, project, operator):
     other = shown.context.new_page()
     other.goto(f"http://{shown.web.host}{one_time_path(operator)}")
     other.locator("main [type=submit]").click()
-    other.wait_for_url("**/board/")
+    other.wait_for_url(OVERVIEW)
     assert cookie not in shown.context.cookies()
 
     page.locator("main [type=submit]").click()
@@ -134,7 +134,7 @@ def test_somebody_else_who_signs_in_sends_nothing_of_it(window, project, operato
     other = shown.context.new_page()
     other.goto(f"http://{shown.web.host}{one_time_path(bea)}")
     other.locator("main [type=submit]").click()
-    other.wait_for_url("**/board/")
+    other.wait_for_url(OVERVIEW)
 
     page.locator("main [type=submit]").click()
 

@@ -37,12 +37,17 @@ class Server:
     def answers(self) -> bool:
         """Whether it takes connections, and is the process we started."""
         assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        return self.takes_connections()
+
+    def takes_connections(self) -> bool:
         with socket.socket() as door:
             return door.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
+        """Afterwards nothing listens: what listens may be a child, which ends after the process itself."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        until(lambda: not self.takes_connections())
 
     def words(self) -> dict[str, Any]:
         raise NotImplementedError

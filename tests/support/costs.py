@@ -22,6 +22,7 @@ from bench.plan_buffers import numbered, with_filled_caches
 T = TypeVar("T")
 NUMBERS = itertools.count()
 BEGINS = ("SELECT", "WITH", "INSERT", "UPDATE", "DELETE")
+LOCKS = ("SELECT PG_ADVISORY_", "SELECT PG_TRY_ADVISO")  # these read no table
 
 
 @dataclass
@@ -50,7 +51,8 @@ def costs(*, forbidden: bool = False) -> Iterator[list[Cost]]:
     found: list[Cost] = []
 
     def explained(execute: Any, text: str, params: Any, many: bool, context: Any) -> Any:
-        if not many and _begin(text).startswith(BEGINS) and "pg_advisory_" not in text:  # reads no table
+        begin = _begin(text)
+        if not many and begin.startswith(BEGINS) and not begin.startswith(LOCKS):
             found.append(_explain(context["cursor"].cursor, text, params, forbidden))
         return execute(text, params, many, context)
 

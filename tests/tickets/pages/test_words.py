@@ -116,6 +116,7 @@ class Telling(World):
 @pytest.mark.full
 @settings(max_examples=12, deadline=None, suppress_health_check=QUIET)
 @example(tasks=[(0, TaskSpec("Do it", phase="TODO"))], acts=[("pause_phase", "TODO")])
+@example(tasks=[(0, TaskSpec("Do it", phase="TODO"))], acts=[("claim", "ada", 1), ("quiet", "ada")])
 @given(tasks=TASKS, acts=st.lists(ACTS, min_size=10, max_size=25))
 def test_every_cause_and_refusal_is_told_in_words_for_people(operator, tasks, acts):
     with kept_plans(), transaction.atomic(), mock.patch.object(standstill, "MOST", 2):

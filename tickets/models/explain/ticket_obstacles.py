@@ -112,6 +112,8 @@ OBSTACLES = [
         ticket_sentences.all_silent,
         ticket_sentences.retire_silent,
         since=SILENT_SINCE,
+        until="(SELECT min(t.lease_expires_at) FROM tickets_task t"
+        " WHERE t.ticket_id = k.id AND t.state = 'claimed')",
     ),
     Obstacle(
         "approval",
