@@ -43,6 +43,7 @@ def test_it_is_for_everybody(window, operator, fleet, theme, size):
         page.wait_for_load_state("networkidle")
         assert shown.faults() == [], path
         assert shown.width <= size[0], path
+        expect(page.locator(".bottom-nav [data-count=board]")).to_be_hidden()
     assert shown.complaints == shown.elsewhere == []
     page.keyboard.press("Tab")
     expect(page.locator(".skip-link")).to_be_focused()
