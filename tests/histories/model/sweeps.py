@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.histories.model.changes import Changes
-from tests.histories.model.parts import NEXT, PHASES, STALL, TAKEN, Task
+from tests.histories.model.parts import NEXT, PHASES, STALL, TAKEN, Refused, Task
 
 
 class Sweeps(Changes):
@@ -93,5 +93,11 @@ class Sweeps(Changes):
             assert not [pk for pk in self.tickets if self.tickets[pk].phase == "DOING" and self.due(pk)]
 
     def cut(self, name: str) -> None:
-        """What was not committed has not happened, and what was answered before has."""
+        """What was not committed has not happened, and what was answered before has. Who is full is refused
+        before that, unless tasks were assigned to it, or a lease of its has ended.
+        """
         self._expect_available(name)
+        agent, held = self.agents[name], self.holds(name)
+        assigned = agent.assigned and any(not task.started and self._in_time(task) for task in held)
+        if not assigned and agent.capacity <= sum(not self._over(task) for task in held):
+            raise Refused("CapacityFull")
