@@ -12,6 +12,7 @@ from tests.factories import complete, fail, lapse
 from tests.support.api_client import api_of
 from tests.tickets.attention.conftest import do, listed, only
 from tickets.models import Outcome, Task, TaskSpec
+from tickets.models.task.open_needs import decide
 
 pytestmark = pytest.mark.django_db
 
@@ -122,8 +123,6 @@ def test_one_task_that_fails_validation_again_and_again_counts_once(task, ada, o
 
 def sql_done(task):
     """Its fix is done, by another."""
-    from tickets.models.task.open_needs import decide
-
     decide([task])
 
 
