@@ -46,7 +46,8 @@ NAME = "omoi tests"  # of the session, among those that tests look at
 # pages. The triggers that fire for everybody let this session pass: to switch them off for a while would cost
 # all others their plans.
 EMPTY = r"""
-CREATE SCHEMA testing;
+CREATE SCHEMA testing AUTHORIZATION omoi_owner;
+GRANT USAGE ON SCHEMA testing TO omoi;
 CREATE FUNCTION testing.workflows() RETURNS text
 LANGUAGE sql
 AS $$
