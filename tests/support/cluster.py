@@ -139,8 +139,11 @@ def as_new(connection: Any) -> bool:
     return found == _new
 
 
-def end_sessions(where: str = "pid <> pg_backend_pid() AND datname = current_database()") -> int:
-    """End the clients' sessions for which `where` holds, by default all but ours; how many there were."""
+OTHERS = "pid <> pg_backend_pid() AND datname = current_database() AND usename = current_user"
+
+
+def end_sessions(where: str = OTHERS) -> int:
+    """End the clients' sessions for which `where` holds, by default all of our role but ours; how many."""
     from omoi_site.database import sql
 
     # Not the database's own workers: a visit of autovacuum is not ours to end. Each has ended when this

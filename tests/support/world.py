@@ -1,17 +1,17 @@
 """What stands in the database when a test begins, and how it is empty again when the test is over.
 
-Most tests ask for some of the cast: an operator, a project, two agents, a ticket, a task. To make them by the verbs
-takes longer than most tests. So each selection of them is made once by each process, by the verbs, and kept
-as a function of the database that inserts the same rows; what follows finds its cast there, with the times of
-now. A test that asks for none of it finds an empty database.
+Most tests ask for some of the cast: an operator, a project, two agents, a ticket, a task. To make them by the
+verbs takes longer than most tests. So each selection of them is made once by each process, by the verbs, and
+kept as a function of the database that inserts the same rows; what follows finds its cast there, with the
+times of now. A test that asks for none of it finds an empty database.
 
     set-up     the rows are inserted and committed; then the test's transaction begins, if it is in one
     fixtures   `operator`, `ada` ... give the objects of these rows, or make by the verbs what is not there
     teardown   the transaction is rolled back; then whatever was committed is deleted
 
 All this is done by a session of its own: it is a superuser's for whom no trigger fires, and what Django's
-session has planned stays planned. Ids are never used twice but for the cast, whose rows have the same ids each
-time: so what a process remembers by the id of an agent is forgotten.
+session has planned stays planned. Ids are never used twice but for the cast, whose rows have the same ids
+each time: so what a process remembers by the id of an agent is forgotten.
 """
 
 from __future__ import annotations
