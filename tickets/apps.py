@@ -7,6 +7,7 @@ class TicketsConfig(AppConfig):
     name = "tickets"
     application_functions = (
         "omoi_approved_by",
+        "omoi_follow_full",
         "omoi_full",
         "omoi_standing",
         "omoi_standing_tickets",

@@ -81,6 +81,7 @@ ALL = [
     "tickets_latestgrant",
     "tickets_link",
     "tickets_need",
+    "tickets_phasehold",
     "tickets_repository",
     "tickets_sweeprun",
     "tickets_taskwait",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from omoi_site.database import sql
 from tests.factories import allow_workflow, complete
-from tickets.models import Task, TaskSpec, Ticket, TicketSpec, Workflow
+from tickets.models import PhaseHold, Task, TaskSpec, Ticket, TicketSpec, Workflow
 
 
 def reviewing(project: Any, *, review: dict[str, Any] | None = None, **wip: Any) -> Workflow:
@@ -41,3 +42,14 @@ def phase_of(ticket: Ticket) -> str:
 
 def standing(phase: str = "REVIEW") -> int:
     return int(Ticket.objects.filter(phase=phase).count())
+
+
+def watch_phases() -> int:
+    """As the clock does every 5 s."""
+    return PhaseHold.objects.watch(0, 2**62)
+
+
+def follow_full() -> None:
+    """Store which phases are full, as at the end of a transaction."""
+    for when in ("IMMEDIATE", "DEFERRED"):
+        sql.rows(f"SET CONSTRAINTS phase_holds, phase_holds_at_birth, count_for_lane {when}")

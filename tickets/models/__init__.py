@@ -7,6 +7,7 @@ from tickets.models.claim.fence import ClaimLost
 from tickets.models.claim.granted_claim import Claim
 from tickets.models.claim.latest_grant import LatestGrant
 from tickets.models.claim.outcome import Outcome, Settlement
+from tickets.models.claim.phase_hold import PhaseHold
 from tickets.models.claim.workload import Match, fleet
 from tickets.models.context.note import ContextNote
 from tickets.models.context.phase_context import PhaseContext
@@ -97,6 +98,7 @@ __all__ = [
     "PatternRequest",
     "PatternRun",
     "PhaseContext",
+    "PhaseHold",
     "PhaseMove",
     "Priority",
     "Relation",

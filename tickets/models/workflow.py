@@ -267,6 +267,8 @@ class WorkflowPhase(models.Model):
 
     class Meta:
         ordering = ["workflow", "position"]
+        # for each move: whether the phase may be one that holds others
+        indexes = [models.Index(fields=["name"], condition=models.Q(wip__isnull=False), name="phase_limited")]
         constraints = [models.UniqueConstraint(fields=["workflow", "name"], name="phase_once")]
 
     def __str__(self) -> str:

@@ -14,8 +14,9 @@ from agents.models.account import forget_sessions
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models import Blob, HourlyFigures, LatestGrant, Repository, Task
+from tickets.models import Blob, HourlyFigures, LatestGrant, PhaseHold, Repository, Task
 from tickets.models.claim.lease import BATCH, LOOKS
+from tickets.models.claim.phase_hold import WATCHED
 from tickets.models.claim.profile_pools import follow_profiles
 from tickets.models.claim.quota import follow_pools
 from tickets.models.coordination.others import BATCH as OTHERS
@@ -85,6 +86,12 @@ SWEEPS = [
     Sweep("promote", 1, lambda: Task.objects.promote()),
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
     Sweep("follow_claims", 1, lambda: Task.objects.follow_claims(), batch=None, busy_s=0.1),
+    Sweep(
+        "watch_phases",
+        5,
+        over(PhaseHold, WATCHED, lambda after, upto: PhaseHold.objects.watch(after, upto)),
+        batch=None,
+    ),
     Sweep("reset_floors", 60, lambda: Task.objects.reset_floors(), batch=None),
     Sweep("recheck_grants", 60, lambda: LatestGrant.objects.recheck(), batch=None),
     Sweep("advance_tickets", 5, AdvanceSweep(5_000), batch=MOST),

@@ -13,7 +13,7 @@ from tests.factories import complete, decide, fail, submit
 from tests.support.concurrency import meanwhile
 from tests.support.costs import costs
 from tests.support.vacuum import vacuum
-from tests.support.wip_scene import opened, phase_of, reviewing
+from tests.support.wip_scene import opened, phase_of, reviewing, watch_phases
 from tests.tickets.claim.test_limits import limit
 from tickets.models import Lane, Outcome, Task, TaskSpec, Ticket
 from tickets.models.claim import assign as assigning
@@ -176,10 +176,12 @@ def test_a_ticket_that_waits_for_people_too_long_holds_them_too(project, operato
     (first, _), left = in_review(project, operator, hands, 2, limit=9, holds=["MAKE"], oldest_s=3600)
     [task] = left.tasks.all()
     age(first, 3500)
+    assert watch_phases() == 0
     assert granted(hands) == [left.key]
     Task.objects.release(task.pk, 1, by=hands)
 
     age(first, 3700)
+    assert watch_phases() == 1
 
     assert granted(hands) == []
     said = cause(task)
@@ -215,6 +217,7 @@ def test_what_ends_a_long_wait_for_people_wakes_claims_without_a_move(project, o
     [first], left = in_review(project, operator, hands, limit=9, holds=["MAKE"], oldest_s=3600, review=review)
     act = prepare(first, hands, operator)
     age(first, 3700)
+    watch_phases()
     assert granted(hands) == []
     cursor = changed_since("").cursor
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agents.models import Agent, AgentSpec, Pool, Project, ProjectSpec
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
+from tests.support.wip_scene import follow_full
 from tickets.models import (
     Edge,
     Freeze,
@@ -124,6 +125,7 @@ class World:
         try:
             with transaction.atomic():
                 getattr(self, name)(*args)
+                follow_full()
         except OmoiError:
             pass  # not possible now: also an answer
 

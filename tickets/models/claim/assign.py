@@ -64,6 +64,7 @@ GRANT = claim_statement(
         ready=f"{READY}\n  AND t.id = %(task)s::bigint",
         served=f"{SERVED.rstrip()}\n    AND {THIS_LANE}",
         avoided="false",
+        avoided_or_late="false",
     ),
     "NULL::json",
     missed=False,

@@ -16,7 +16,7 @@ from tickets.models.explain.sql_fragments import (
     LEASE_HOLDS,
     POOL_ROOM,
     RUNS_ALONE,
-    holding_phases,
+    longest_waiting,
 )
 from tickets.models.freeze.frozen import frozen
 from tickets.models.journal_sql import task_events
@@ -71,11 +71,12 @@ LATERAL (
 
 SPARE = 8  # tasks of a lane that are looked at beyond those needed, because others may be locked
 # Whether this agent is to leave task `t` to others, because it failed it a short time ago.
-AVOIDED = """
-t.avoid_id = %(agent)s
-AND t.avoid_until > clock_timestamp()
-AND t.lane_id = ANY (ARRAY(SELECT o.id FROM left_to_others o))
-""".strip()
+AVOIDED_LATELY = "t.avoid_id = %(agent)s AND t.avoid_until > clock_timestamp()"
+LEFT_TO_OTHERS = "t.lane_id = ANY (ARRAY(SELECT o.id FROM left_to_others o))"
+AVOIDED = f"{AVOIDED_LATELY} AND {LEFT_TO_OTHERS}"
+# The same; others are not looked for where it could not be granted anyway.
+LATE = sql.statement(__file__, "late_in_turn", spare=str(SPARE)).strip()
+AVOIDED_OR_LATE = f"{AVOIDED_LATELY} AND ({LATE} OR {LEFT_TO_OTHERS})"
 COUNTED = 200  # claims of a project that are counted for the fair share
 SERVED = sql.statement(__file__, "served", agent_fits=FITS.format(agent="agent"))
 
@@ -106,18 +107,24 @@ CHOICE = sql.statement(
 ).rstrip()
 POOLS_ALLOW = "NOT EXISTS (SELECT FROM rooms r WHERE r.name = ANY (l.pools) AND r.room <= 0)"
 WIP_ALLOWS = sql.statement(__file__, "wip_allows").strip()
-# Ticket `k` may have waited too long in phase `p`, which holds others anyway if it is full.
-MAY_WAIT_TOO_LONG = (
-    "NOT f.is_full AND k.phase_since < clock_timestamp() - (p.wip->>'oldest_s')::int * interval '1 s'"
-)
-HOLDING = sql.statement(
+# Ticket `k` may have waited too long in phase `p`.
+MAY_WAIT_TOO_LONG = "k.phase_since < clock_timestamp() - (p.wip->>'oldest_s')::int * interval '1 s'"
+# One of the tickets in phase `p` of `h` has waited for people too long.
+WAITED_TOO_LONG = sql.statement(
     __file__,
-    "holding",
-    holding_phases=holding_phases(project="d.project_id", workflow="d.workflow_id", asked=MAY_WAIT_TOO_LONG),
-)
+    "waited_too_long",
+    longest_waiting=longest_waiting("h.project_id", MAY_WAIT_TOO_LONG),
+).strip()
+HOLDING = sql.statement(__file__, "holding", waited_too_long=WAITED_TOO_LONG)
 
 
-def guarded_choice(*, ready: str = READY, served: str = SERVED.rstrip(), avoided: str = AVOIDED) -> str:
+def guarded_choice(
+    *,
+    ready: str = READY,
+    served: str = SERVED.rstrip(),
+    avoided: str = AVOIDED,
+    avoided_or_late: str = AVOIDED_OR_LATE,
+) -> str:
     return sql.statement(
         __file__,
         "guarded_choice",
@@ -127,6 +134,7 @@ def guarded_choice(*, ready: str = READY, served: str = SERVED.rstrip(), avoided
         turns=GUARDED_TURNS,
         spare=str(SPARE),
         avoided=avoided,
+        avoided_or_late=avoided_or_late,
         other_runs_alone=RUNS_ALONE.format(task="c"),
         other_fits=FITS.format(agent="a"),
         heard=HEARD,

@@ -86,55 +86,95 @@ shut AS MATERIALIZED (
     AND r.room <= 0
 ),
 
+-- The other live agents with room that fit a lane of tasks to avoid. They are looked up one by one, and only
+-- until each of these lanes has found one (PostgreSQL reads a CTE as far as it is asked for).
+others AS MATERIALIZED (
+  SELECT
+    a.capabilities,
+    a.phases,
+    a.runs_profiles,
+    a.sees_all,
+    a.capacity,
+    c.held,
+    c.projects AS works_in,
+    m.projects
+  FROM agents_agent a
+  CROSS JOIN LATERAL (
+    SELECT ARRAY(
+      SELECT m.project_id
+      FROM agents_agent_projects m
+      WHERE m.agent_id = a.id
+    ) AS projects
+    OFFSET 0
+  ) m
+  CROSS JOIN LATERAL (
+    SELECT
+      count(*) AS held,
+      coalesce(bool_or({other_runs_alone}), false) AS alone,
+      array_agg(c.project_id) AS projects
+    FROM tickets_task c
+    WHERE c.holder_id = a.id
+  ) c
+  WHERE a.id <> %(agent)s
+    AND a.state = 'available'
+    AND EXISTS (
+      SELECT
+      FROM lanes l
+      WHERE l.avoids
+        AND {other_fits}
+      OFFSET 0
+    )
+    AND (a.sees_all OR m.projects && ARRAY(SELECT l.project_id FROM lanes l WHERE l.avoids))
+    AND (
+      SELECT p.last_seen_at
+      FROM agents_agentpresence p
+      WHERE p.agent_id = a.id
+    ) > clock_timestamp() - {heard}
+    AND NOT c.alone
+    AND c.held < a.capacity
+    -- an agent whose pool allows nothing takes none
+    AND (a.pools = '{}' OR NOT a.pools && ARRAY(SELECT name FROM shut))
+),
+
 -- The lanes whose tasks this agent leaves to others while it is to avoid them: those that another live agent
 -- with room could take from.
 left_to_others AS MATERIALIZED (
   SELECT l.id
-  FROM agent
-  CROSS JOIN lanes l
+  FROM lanes l
   LEFT JOIN limits b ON b.project_id = l.project_id
   WHERE l.avoids
     AND b.open IS NOT FALSE
     AND EXISTS (
       SELECT
-      FROM agents_agent a
-      CROSS JOIN LATERAL (
-        SELECT
-          count(*) AS held,
-          coalesce(bool_or({other_runs_alone}), false) AS alone,
-          coalesce(bool_or(c.project_id = l.project_id), false) AS inside
-        FROM tickets_task c
-        WHERE c.holder_id = a.id
-      ) c
-      WHERE a.id <> agent.id
-        AND a.state = 'available'
-        AND {other_fits}
-        AND (
-          a.sees_all
-          OR EXISTS (
-            SELECT
-            FROM agents_agent_projects m
-            WHERE m.agent_id = a.id
-              AND m.project_id = l.project_id
-          )
-        )
-        AND (
-          SELECT p.last_seen_at
-          FROM agents_agentpresence p
-          WHERE p.agent_id = a.id
-        ) > clock_timestamp() - {heard}
-        AND NOT c.alone
-        AND c.held < CASE WHEN l.alone THEN 1 ELSE a.capacity END
-        -- an agent whose pool allows nothing takes none
-        AND (a.pools = '{}' OR NOT a.pools && ARRAY(SELECT name FROM shut))
-        AND (b.vacant IS NOT FALSE OR c.inside)
+      FROM others a
+      WHERE {other_fits}
+        AND (a.sees_all OR l.project_id = ANY (a.projects))
+        AND (a.held = 0 OR NOT l.alone)
+        AND (b.vacant IS NOT FALSE OR l.project_id = ANY (a.works_in))
+      OFFSET 0
     )
 ),
 
 {holding}
--- The first ready tasks of each lane that the agent can serve, with a few more, because another act may have
--- locked some. Of a guarded lane only where its project is locked.
-first_ready AS MATERIALIZED (
+-- The lanes of which the agent may take something; of a guarded one only where its project is locked.
+-- `begun`: where tickets in work are limited, those.
+open_lanes AS MATERIALIZED (
+  SELECT
+    l.*,
+    CASE WHEN b.by_ticket THEN b.tickets END AS begun
+  FROM agent
+  CROSS JOIN lanes l
+  LEFT JOIN limits b ON b.project_id = l.project_id
+  WHERE (SELECT free FROM quota) > 0
+    AND {pools_allow}
+    AND {wip_allows}
+    AND b.open IS NOT FALSE
+    AND (NOT {guarded} OR l.project_id = ANY (%(guards)s::bigint[]))
+),
+
+-- The first ready tasks of each of them that nobody avoids, with a few more, because another act may have
+-- locked some.
+first_unavoided AS MATERIALIZED (
   SELECT
     l.id AS lane_id,
     l.project_id,
@@ -145,8 +185,7 @@ first_ready AS MATERIALIZED (
     h.id,
     h.ticket_id
   FROM agent
-  CROSS JOIN lanes l
-  LEFT JOIN limits b ON b.project_id = l.project_id
+  CROSS JOIN open_lanes l
   CROSS JOIN LATERAL (
     SELECT
       t.rank,
@@ -156,15 +195,42 @@ first_ready AS MATERIALIZED (
     WHERE t.lane_id = l.id
       AND {ready}
       AND (t.rank, t.id) >= (l.floor, l.floor_id)
-      AND ({avoided}) IS NOT TRUE
     ORDER BY t.rank, t.id
     LIMIT agent.free + {spare}
   ) h
-  WHERE (SELECT free FROM quota) > 0
-    AND {pools_allow}
-    AND {wip_allows}
-    AND b.open IS NOT FALSE
-    AND (NOT {guarded} OR l.project_id = ANY (%(guards)s::bigint[]))
+  WHERE NOT l.avoids
+),
+
+-- With the first of those that somebody avoids.
+first_ready AS MATERIALIZED (
+  SELECT *
+  FROM first_unavoided
+  UNION ALL
+  SELECT
+    l.id AS lane_id,
+    l.project_id,
+    l.alone,
+    l.stall_after_s,
+    l.pools,
+    h.rank,
+    h.id,
+    h.ticket_id
+  FROM agent
+  CROSS JOIN open_lanes l
+  CROSS JOIN LATERAL (
+    SELECT
+      t.rank,
+      t.id,
+      t.ticket_id
+    FROM tickets_task t
+    WHERE t.lane_id = l.id
+      AND {ready}
+      AND (t.rank, t.id) >= (l.floor, l.floor_id)
+      AND ({avoided_or_late}) IS NOT TRUE
+    ORDER BY t.rank, t.id
+    LIMIT agent.free + {spare}
+  ) h
+  WHERE l.avoids
 ),
 
 -- Where tickets in work are limited: those whose tasks may be granted. As many as there is room for are

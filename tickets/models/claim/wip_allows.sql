@@ -4,6 +4,6 @@
     SELECT
     FROM holding h
     WHERE (h.project_id, h.workflow_id) = (l.project_id, l.workflow_id)
-      AND jsonb_exists(h.phases, l.phase)
+      AND l.phase = ANY (h.phases)
   )
 )

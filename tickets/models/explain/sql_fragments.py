@@ -169,16 +169,14 @@ def full_circle(project: str) -> str:
     ).rstrip()
 
 
-def holding_phases(*, project: str, workflow: str, asked: str = "true") -> str:
-    """SQL: the phases that hold others, see holding_phases.sql. asked: for which of them to look for the
-    ticket that waits longest.
-    """
+def holding_phases(*, project: str, workflow: str) -> str:
+    """SQL: the phases that hold others, see holding_phases.sql."""
     return sql.statement(
         __file__,
         "holding_phases",
         project=project,
         workflow=workflow,
-        longest_waiting=longest_waiting(project, asked),
+        longest_waiting=longest_waiting(project),
         full_circle=full_circle(project),
     ).rstrip()
 
