@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DAY, WEEK, MONTH = RANGES
 LOOKED = """
 INSERT INTO tickets_hourlyfigures (project_id, hour, ready, claimed)
-VALUES (%s, date_trunc('hour', now(), 'UTC') - %s * interval '1 h', %s, %s)
+VALUES (%s, date_trunc('hour', %s::timestamptz, 'UTC') - %s * interval '1 h', %s, %s)
 """
 
 
@@ -40,10 +40,15 @@ def history(project, ticket, ada, operator):
     assert len(Task.objects.claim(by=ada)) == 1
 
 
-def looked_at(project, *, hours_ago, ready=0, claimed=0):
-    """The sweep found this then, of all projects if it is 0."""
+def last_look():
+    """The hour in which the sweep looked last: the next one may have begun since."""
+    return HourlyFigures.objects.filter(ready__isnull=False).latest("hour").hour
+
+
+def looked_at(project, now, *, hours_ago, ready=0, claimed=0):
+    """The sweep found this so long before, of all projects if it is 0."""
     for ago in hours_ago:
-        sql.rows(LOOKED, [project, ago, ready, claimed])
+        sql.rows(LOOKED, [project, now, ago, ready, claimed])
 
 
 def whole(*projects, over=DAY, **more):
@@ -122,14 +127,15 @@ def test_a_refused_gate_is_counted_and_other_projects_are_not(project, operator)
 
 def test_an_old_hour_belongs_to_the_time_before_and_is_forgotten(project, history):
     HourlyFigures.objects.count_events()
+    hours = HourlyFigures.objects.count()
     for ago, left in (("25 h", 1), ("62 d", 0)):
-        sql.rows(f"UPDATE tickets_hourlyfigures SET hour = date_trunc('hour', now()) - interval '{ago}'")
+        sql.rows(f"UPDATE tickets_hourlyfigures SET hour = hour - interval '{ago}'")
         found = figures([project.pk], DAY)
         assert (found.whole.completed, found.before.completed) == (0, left)
         assert sum(found.before.waits) == 3 * left
         assert not left or 1024 < found.before.wait_p95 <= 1449
 
-    assert HourlyFigures.objects.forget(1_000) == 2
+    assert HourlyFigures.objects.forget(1_000) == hours
     assert not HourlyFigures.objects.exists()
 
 
@@ -138,37 +144,39 @@ def test_the_queue_is_noted_until_it_is_empty(project, ticket, ada, operator):
     Task.objects.claim(by=ada)
     HourlyFigures.objects.sample_queue()
 
-    noted = figures([project.pk], DAY)
+    noted = figures([project.pk], DAY, now=last_look())
     assert (noted.ready_now, noted.steps[-1].ready, noted.steps[-1].claimed) == (2, 2, 1)
-    assert figures([project.pk], DAY, of_all=True).steps[-1].ready == 2
+    assert figures([project.pk], DAY, of_all=True, now=last_look()).steps[-1].ready == 2
 
     Task.objects.all().cancel(by=operator, reason="not needed")
     HourlyFigures.objects.sample_queue()
 
-    assert figures([project.pk], DAY).steps[-1].ready == 0
+    assert figures([project.pk], DAY, now=last_look()).steps[-1].ready == 0
 
 
 def test_an_hour_without_work_is_known_and_counts_in_the_mean(project):
     HourlyFigures.objects.sample_queue()
+    now = last_look()
 
     for of_all in (False, True):
-        *before, now = figures([project.pk], DAY, of_all=of_all).steps
-        assert (now.ready, now.claimed) == (0, 0)
+        *before, last = figures([project.pk], DAY, of_all=of_all, now=now).steps
+        assert (last.ready, last.claimed) == (0, 0)
         assert {step.ready for step in before} == {None}
 
-    looked_at(0, hours_ago=(6, 7, 9, 10, 11))
+    looked_at(0, now, hours_ago=(6, 7, 9, 10, 11))
     for each in (0, project.pk):
-        looked_at(each, hours_ago=(8,), ready=10, claimed=3)
+        looked_at(each, now, hours_ago=(8,), ready=10, claimed=3)
     for of_all in (False, True):
-        step = figures([project.pk], WEEK, of_all=of_all).steps[-2]
+        step = figures([project.pk], WEEK, of_all=of_all, now=now).steps[-2]
         assert (step.ready, step.claimed) == (pytest.approx(10 / 6), pytest.approx(3 / 6))
 
 
 def test_of_more_ready_tasks_than_are_counted_the_last_note_is_shown(project, ticket, operator, monkeypatch):
     monkeypatch.setattr("tickets.models.figures.figures.MOST_READY", 2)
-    looked_at(project.pk, hours_ago=(20,), ready=900)
-    looked_at(0, hours_ago=(20,), ready=900)
-    looked_at(0, hours_ago=(1, 2))
+    now = timezone.now()
+    looked_at(project.pk, now, hours_ago=(20,), ready=900)
+    looked_at(0, now, hours_ago=(20,), ready=900)
+    looked_at(0, now, hours_ago=(1, 2))
     Task.objects.add(ticket, [TaskSpec(name) for name in ("a", "b", "c")], by=operator)
     assert figures([project.pk], DAY).ready_now == 2  # nothing was ready when somebody looked last
 

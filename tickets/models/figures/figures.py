@@ -83,10 +83,15 @@ class Figures:
         return _sum(self.steps)
 
 
-def figures(projects: Sequence[int], over: Range, *, of_all: bool = False) -> Figures:
-    """The figures of these projects, which the reader sees. of_all: they are all that there are."""
+def figures(
+    projects: Sequence[int], over: Range, *, of_all: bool = False, now: datetime | None = None
+) -> Figures:
+    """The figures of these projects, which the reader sees. of_all: they are all that there are. They end
+    with the hour of `now`.
+    """
     step = timedelta(hours=over.step_h)
-    upto = timezone.now().astimezone(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    now = (now or timezone.now()).astimezone(UTC)
+    upto = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     rows = sql.rows(
         FIGURES,
         {
