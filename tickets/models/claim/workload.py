@@ -32,11 +32,13 @@ def interval(length: timedelta) -> str:
     return f"interval '{length.total_seconds()} s'"
 
 
+# The agent with presence `p` is silent.
+SILENT = f"coalesce(clock_timestamp() - p.last_seen_at > {interval(SILENT_AFTER)}, true)"
 # The status of agent `a` with presence `p`, which holds `held` claims: that of FleetQuerySet.with_status.
 STATUS = f"""
 CASE
   WHEN a.state <> 'available' THEN a.state
-  WHEN coalesce(clock_timestamp() - p.last_seen_at > {interval(SILENT_AFTER)}, true) THEN 'stale'
+  WHEN {SILENT} THEN 'stale'
   WHEN clock_timestamp() - p.last_seen_at > {interval(LATE_AFTER)} OR p.word = 'degraded' THEN 'degraded'
   WHEN {{held}} > 0 THEN 'running'
   ELSE 'idle'

@@ -18,7 +18,7 @@ from agents.models.agent_presence import MINUTES, SHARED_FOR_S, passed
 from omoi_site import field_limits
 from omoi_site.database import sql
 from tickets.models.claim.failures import BY as FAILURES
-from tickets.models.claim.workload import GONE_AFTER, STATUS, interval
+from tickets.models.claim.workload import GONE_AFTER, SILENT, STATUS, interval
 from tickets.pages.actions.agent import KINDS, AgentAction
 from tickets.pages.actions.agent_permissions import AgentPermissions, FleetPermissions
 from tickets.pages.agents.heartbeats import Heartbeats
@@ -33,17 +33,18 @@ SILENT_WITH_WORK, FAILING, SHARED = 0, 1, 2
 PLACE = f"""
 CASE
   WHEN a.state = 'retired' THEN 11
-  WHEN {SILENT_FOR} > {interval(SILENT_AFTER)} AND held.n > 0 THEN {SILENT_WITH_WORK}
+  WHEN {SILENT} AND held.n > 0 THEN {SILENT_WITH_WORK}
   WHEN a.state = 'maintenance' AND a.state_by = '{FAILURES}' THEN {FAILING}
   WHEN p.shared_at > clock_timestamp() - {SHARED_FOR} THEN {SHARED}
-  WHEN a.state = 'quarantined' THEN 5
-  WHEN a.state = 'draining' THEN 6
-  WHEN a.state = 'maintenance' THEN 7
-  WHEN {SILENT_FOR} > {interval(LATELY)} THEN 10
-  WHEN {SILENT_FOR} > {interval(SILENT_AFTER)} THEN 4
-  WHEN {SILENT_FOR} > {interval(SILENT_AFTER / 2)} OR p.word = 'degraded' THEN 3
-  WHEN held.n > 0 THEN 8
-  ELSE 9
+  ELSE CASE {STATUS_SQL}
+    WHEN 'quarantined' THEN 5
+    WHEN 'draining' THEN 6
+    WHEN 'maintenance' THEN 7
+    WHEN 'stale' THEN CASE WHEN {SILENT_FOR} > {interval(LATELY)} THEN 10 ELSE 4 END
+    WHEN 'degraded' THEN 3
+    WHEN 'running' THEN 8
+    ELSE 9
+  END
 END""".strip()
 FLEET = sql.statement(
     __file__,
