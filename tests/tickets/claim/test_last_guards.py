@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Agent, Pool, Project, ProjectSpec
 from omoi_site.database import prepared, sql
 from tests.factories import complete
-from tests.support.concurrency import Act
+from tests.support.concurrency import Act, meanwhile
 from tests.tickets.claim.test_limits import in_doing, limit
 from tickets.models import Task
 from tickets.models.claim import claim
@@ -73,6 +73,21 @@ def test_a_claim_that_finds_nothing_keeps_its_locks_in_mind(project, ada, bob, o
     assert claimed(ada) == ([], ["lock", "grant"])
     limit(project, operator, max_tickets=9)
     assert claimed(ada) == (project.key, ["lock", "grant"])
+
+
+def test_work_that_comes_while_a_claim_waits_for_its_row_is_granted(other, ada, operator):
+    """What finds the projects to lock waits for the agent's row, and does not see what came meanwhile; what
+    then grants does.
+    """
+    Pool.objects.create_pool("shared", by=operator)
+    Agent.objects.filter(pk=ada.pk).update(pools=["shared"])
+    ada.refresh_from_db()
+
+    with meanwhile(lambda: claimed(ada)) as act:
+        prepared.rows(claim.LOCK_AGENT, {"agent": ada.pk})
+        in_doing(other, operator, 1)
+
+    assert act.answer() == ("OTHER", LOCKS_MORE)
 
 
 def test_an_agent_that_names_pools_never_looks_without_locks(project, other, ada, operator):

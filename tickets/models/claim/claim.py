@@ -140,15 +140,15 @@ class Claiming(Leasing[Row]):
 
     def _look(self, params: dict[str, Any]) -> list[dict[str, Any]]:
         """Like `_take`, but if the agent was granted tasks in the meantime, the row says so (`stale`)."""
-        if guards := last_guards(params):
-            rows = self._take_guarded(params | {"remembered": True}, guards)
-            more = rows[0]["guards"] if rows and rows[0]["free"] and not _granted(rows) else None
-            if more and not set(more) <= set(guards):  # other guarded lanes may have something more urgent
-                rows = self._take_guarded(params, more)
-            return rows
-        if params["names_pools"]:  # each of its lanes is guarded
-            return self._take_guarded(params)
-        return self._follow(params, prepared.rows(CLAIM, params))
+        guards = last_guards(params)
+        if not guards and not params["names_pools"]:
+            return self._follow(params, prepared.rows(CLAIM, params))
+        # who names pools begins with locks always: each lane is guarded
+        rows, locked = self._take_guarded(params | {"remembered": bool(guards)}, guards or None)
+        more = rows[0]["guards"] if rows and rows[0]["free"] and not _granted(rows) else None
+        if more and not set(more) <= set(locked):  # other guarded lanes may have something more urgent
+            rows, _ = self._take_guarded(params, more)
+        return rows
 
     @sql.joined
     def _take_locked(self, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -157,13 +157,15 @@ class Claiming(Leasing[Row]):
 
     def _follow(self, params: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """These rows of CLAIM; where they name guarded lanes, what is granted with their locks."""
-        return self._take_guarded(params, rows[0]["guards"]) if rows and rows[0]["guards"] else rows
+        return self._take_guarded(params, rows[0]["guards"])[0] if rows and rows[0]["guards"] else rows
 
     @sql.joined
-    def _take_guarded(self, params: dict[str, Any], guards: list[int] | None = None) -> list[dict[str, Any]]:
-        """Like `_take`, with the locks of guarded lanes of these projects, or of all that may have work. Of
-        others it takes nothing: a lane that became guarded a moment ago is left to the next claim, which
-        locks what this one names.
+    def _take_guarded(
+        self, params: dict[str, Any], guards: list[int] | None = None
+    ) -> tuple[list[dict[str, Any]], list[int]]:
+        """Like `_take`, with the locks of guarded lanes of these projects, or of all that may have work; and
+        the projects. Of others it takes nothing, but names them: what finds the projects does not see what
+        came while it waited for the agent's row.
         """
         inside = bool(connection.savepoint_ids)  # the transaction of a caller
         params = params | {"locked": True, "guards": guards or []}
@@ -179,7 +181,7 @@ class Claiming(Leasing[Row]):
         if inside and not _granted(rows):
             prepared.rows(RELEASE_LOCKS, {})
         remember(params, rows[0]["guards"] if rows else None)
-        return rows
+        return rows, params["guards"]
 
 
 def _granted(rows: list[dict[str, Any]]) -> bool:

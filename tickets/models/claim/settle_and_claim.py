@@ -52,7 +52,8 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         if assigned:  # or taken back since: then what the agent can claim
             claims = claims_of(self._deliver(params) or self._take(params))
         if guards:
-            claims = claims_of(self._take_guarded(params, guards))
+            rows, _ = self._take_guarded(params, guards)
+            claims = claims_of(rows)
         return settled, claims
 
     @sql.joined
