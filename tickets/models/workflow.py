@@ -54,11 +54,12 @@ class WorkflowQuerySet(models.QuerySet["Workflow"]):
 
     def expect_phases(self, names: Iterable[str], *, field: str = "phase") -> None:
         """Raise Invalid with what there is, unless some version of a workflow has each of these phases."""
-        wanted = set(names) - {documents.BLOCKED, documents.CANCELLED}
+        wanted = set(names) - _phases
         if not wanted:
             return
         phases = WorkflowPhase.objects.order_by("name").values_list("name", flat=True).distinct()
-        if unknown := wanted - set(phases.filter(name__in=wanted)):
+        _phases.update(phases.filter(name__in=wanted))
+        if unknown := wanted - _phases:
             there = [*phases[: MOST_NAMED + 1]]
             more = ", …" if len(there) > MOST_NAMED else ""
             raise Invalid(
@@ -238,6 +239,8 @@ class Workflow(models.Model):
 
 
 _plans: dict[int, documents.Plan] = {}
+# of any version, which stays: those that this process has asked for
+_phases = {documents.BLOCKED, documents.CANCELLED}
 
 
 def allowed(own: str, others: Sequence[str]) -> list[str]:

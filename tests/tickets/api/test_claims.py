@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents.models import Agent, AgentPresence, AgentSpec, Project, ProjectSpec
@@ -239,3 +241,18 @@ def test_a_lapsed_claim_is_lost_as_lapsed_and_completed_late(ticket, ada, operat
     [settled] = calls.post("/settlements", {"items": items}).json()["results"]
     assert settled == {"task": str(two.task), "ok": True, "state": "completed", "late": True}
     assert "late" not in calls.get(f"/tasks/{one.task}").json()
+
+
+def test_a_claim_that_finds_nothing_is_refused_if_no_workflow_has_its_phase(task, ada):
+    calls = api_of(ada)
+    assert calls.post("/claims", {"phases": ["DOING", "WELDING"]}).status_code == 200
+
+    refused = calls.post("/claims", {"phases": ["DOING", "WELDING"], "wait_s": 30})
+    [fault] = refused.json()["errors"]
+    assert (refused.status_code, fault["field"]) == (422, "phases")
+    assert fault["message"].startswith("no workflow has a phase WELDING; there are ")
+    assert "DOING" in fault["message"]
+    assert calls.post("/claims", {"phases": ["DOING"]}).status_code == 204
+    with CaptureQueriesContext(connection) as seen:
+        assert Task.objects.claim(by=ada, phases=["DOING"]) == []
+    assert len(seen) == 1  # what it knows already, it does not ask for again

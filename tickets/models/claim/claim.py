@@ -40,6 +40,7 @@ from tickets.models.claim.granted_claim import Claim, claims_of
 from tickets.models.claim.last_guards import last_guards, remember
 from tickets.models.claim.lease import Leasing
 from tickets.models.task.fields import TaskFields
+from tickets.models.workflow import Workflow
 
 Row = TypeVar("Row", bound=TaskFields)
 
@@ -75,8 +76,8 @@ class Claiming(Leasing[Row]):
         the choice. What was assigned to the agent by hand is delivered first, and alone.
 
         If it finds nothing, it ends lapsed claims, makes due tasks ready, and looks once more. Raises
-        AgentUnavailable, CapacityFull if the agent has no free capacity, and Unauthorized if its key has
-        ended.
+        AgentUnavailable, CapacityFull if the agent has no free capacity, Unauthorized if its key has ended,
+        and Invalid if it finds nothing because no workflow has one of `phases`.
         """
         rights.require_scope(by, "work")
         params = claim_params(by, **options)
@@ -92,6 +93,8 @@ class Claiming(Leasing[Row]):
             raise Agent.objects.get(pk=by.pk).unavailable  # its row, as `by` may have been read before
         if not rows[0]["free"]:
             raise CapacityFull()
+        if not _granted(rows):
+            _expect_phases(params)
         return claims_of(rows)
 
     def claim_at_once(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim] | None:
@@ -106,6 +109,8 @@ class Claiming(Leasing[Row]):
         first = rows[0]
         if first["id"] is None and (not first["free"] or first["lapsed"] or first["due"]):
             return None
+        if first["id"] is None:
+            _expect_phases(params)
         return claims_of(rows)
 
     @sql.joined
@@ -186,6 +191,14 @@ class Claiming(Leasing[Row]):
 
 def _granted(rows: list[dict[str, Any]]) -> bool:
     return bool(rows) and rows[0]["id"] is not None
+
+
+def _expect_phases(params: dict[str, Any]) -> None:
+    """Asked of claims that found nothing, so that the others cost no more: whoever waits in a phase that does
+    not exist would wait for ever.
+    """
+    if params["phases"]:
+        Workflow.objects.expect_phases(params["phases"], field="phases")
 
 
 def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:
