@@ -12,7 +12,18 @@ from tests.support.concurrency import Act
 from tests.support.waits import assert_stored_as_explained, follow, store_waits
 from tests.support.wip_scene import opened, phase_of, reviewing
 from tests.tickets.explain.random_world import silent
-from tickets.models import Edge, Need, Task, TaskSpec, TaskWait, Ticket, TicketSpec, TicketWait, WaitSweep
+from tickets.models import (
+    Edge,
+    Need,
+    SweepRun,
+    Task,
+    TaskSpec,
+    TaskWait,
+    Ticket,
+    TicketSpec,
+    TicketWait,
+    WaitSweep,
+)
 from tickets.models.explain.found_waits import TASKS, TICKETS
 from tickets.models.waiting import wait_sweep, waits
 from tickets.runtime import wait_sweep as sweeps
@@ -433,3 +444,18 @@ def test_all_who_wait_for_room_wait_on_whoever_can_make_it_after_one_run(project
     before = list(waiting.values("id", "at"))
     WaitSweep.objects.follow()
     assert list(waiting.values("id", "at")) == before  # what stays the same is not written again
+
+    # there is room: they wait for the clock, until one of them has taken it
+    Task.objects.filter(ticket=there).cancel(by=operator, reason="seen")
+    Ticket.objects.move(there.pk, "DONE", by=operator)
+    SweepRun.note({})
+    WaitSweep.objects.follow()
+    assert set(waiting.values_list("who", flat=True)) == {"clock"}
+    assert_stored_as_explained(project)
+    assert not waiting.filter(until__isnull=False).exists()  # no look at each of them
+
+    while Ticket.objects.advance_due():
+        pass
+    WaitSweep.objects.follow()
+    assert sorted(waiting.values_list("who", flat=True)) == ["operator"] * 4
+    assert_stored_as_explained(project)

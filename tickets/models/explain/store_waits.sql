@@ -9,7 +9,7 @@ changes AS MATERIALIZED (
     f.*,
     o.id IS NULL
       OR (o.who, o.lane_id, o.variant) IS DISTINCT FROM (f.who, f.lane_id, f.variant) AS changed,
-    coalesce(o.until <= {next}, false) AS due,
+    coalesce(o.until <= {next}, false){or_due} AS due,
     o.at
   FROM found f
   LEFT JOIN LATERAL (
@@ -58,7 +58,7 @@ gone AS (
     )
   RETURNING
     id,
-    coalesce(until <= {next}, false) AS due
+    coalesce(until <= {next}, false){or_gone_due} AS due
 )
 SELECT
   id,

@@ -13,6 +13,7 @@ from tickets.models.explain import ticket_obstacles
 from tickets.models.explain.obstacle_base import FULL_WAITS
 from tickets.models.explain.sql_fragments import (
     BY_HAND,
+    CLOCK,
     CRITICAL_LONG,
     FROM_TASK,
     FROM_TICKET,
@@ -76,6 +77,7 @@ def of_rooms() -> str:
         "store_room_waits",
         rooms=rooms_in("SELECT project_id, room_id AS id FROM awaited"),
         full_waits=FULL_WAITS,
+        clock=CLOCK,
     )
 
 
@@ -93,7 +95,7 @@ def of_lanes() -> str:
 
 
 def _stored(table: str, *, fleets: str, found: str, more: str = "") -> str:
-    """more: a column that only this table has."""
+    """more: a column that only this table has; a row with it is looked at with others."""
     return sql.statement(
         __file__,
         "store_waits",
@@ -104,6 +106,8 @@ def _stored(table: str, *, fleets: str, found: str, more: str = "") -> str:
         more=more and f",\n{more}",
         set_more=more and f",\n{more} = excluded.{more}",
         or_more_differs=more and f"OR o.{more} IS DISTINCT FROM f.{more}",
+        or_due=more and f" OR o.{more} IS NOT NULL",
+        or_gone_due=more and f" OR {more} IS NOT NULL",
     )
 
 

@@ -1,5 +1,6 @@
 -- What is stored of who ticket `k` waits on, but for what stops its whole project: that is asked when it is
--- read. A ticket whose first open task waits in its lane waits there too.
+-- read. A ticket whose first open task waits in its lane waits there too. One that waits for room is
+-- looked at with all that wait for it (store_room_waits.sql).
 SELECT
   k.id,
   k.project_id,
@@ -7,7 +8,9 @@ SELECT
   CASE WHEN s.shared THEN first.lane_id END AS lane_id,
   CASE WHEN s.shared THEN first.variant END AS variant,
   CASE WHEN x.cause[1] = 'review_full' THEN w.room_id END AS room_id,
-  CASE WHEN x.cause[1] IN ('clock', 'review_full') THEN {next} END AS until
+  CASE
+    WHEN x.cause[1] = 'clock' OR x.cause[1] = 'review_full' AND k.move_fault <> '' THEN {next}
+  END AS until
 {from_ticket}
 LEFT JOIN LATERAL (
   {task_wait}
