@@ -71,6 +71,7 @@ ALL = [
     "dramatiq.queue",
     "dramatiq.result",
     "dramatiq.worker",
+    "tickets_attentioncount",
     "tickets_awaited",
     "tickets_figuresplace",
     "tickets_freeze",

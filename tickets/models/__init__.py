@@ -1,6 +1,7 @@
 """Workflows, tickets and their history, tasks, needs, lanes, claims."""
 
 from agents.models import AgentUnavailable
+from tickets.models.attention.attention_count import AttentionCount
 from tickets.models.attention.notice import Notice
 from tickets.models.claim.claim import CapacityFull, ClaimOptions
 from tickets.models.claim.fence import ClaimLost
@@ -53,6 +54,7 @@ __all__ = [
     "AlreadyDecided",
     "Approval",
     "Artifact",
+    "AttentionCount",
     "Awaited",
     "Backlog",
     "Blob",

@@ -15,6 +15,7 @@ from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import Blob, HourlyFigures, LatestGrant, PhaseHold, Repository, Task
+from tickets.models.attention import attention_count, attention_list
 from tickets.models.claim.lease import BATCH, LOOKS
 from tickets.models.claim.phase_hold import WATCHED
 from tickets.models.claim.profile_pools import follow_profiles
@@ -112,6 +113,7 @@ SWEEPS = [
     ),
     Sweep("store_waits", EVERY_S, Follow(), batch=1),
     Sweep("recheck_waits", EVERY_S, Recheck(), batch=1),
+    Sweep(attention_count.SWEEP, attention_count.EVERY_S, attention_list.store_counts, batch=None),
     Sweep("count_events", 5, lambda: HourlyFigures.objects.count_events(), batch=EVENTS),
     Sweep("sample_queue", 60, lambda: HourlyFigures.objects.sample_queue(), batch=None),
     Sweep("forget_figures", 3_600, lambda: HourlyFigures.objects.forget(1_000), batch=1_000),

@@ -18,6 +18,7 @@ from agents.models.actor import is_agent, pk_of, sees_all
 from agents.models.scopes import ADDED, Role
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
+from tickets.models.attention.attention_count import FRESH, SWEEP
 from tickets.models.attention.lane_kinds import AWAKE, FLEET
 from tickets.models.attention.registry import Act, Kind, Values, registered
 from tickets.models.explain.sql_fragments import QUOTED
@@ -144,6 +145,13 @@ def frame_counts(*, by: Actor) -> dict[str, int]:
     return row
 
 
+def store_counts() -> None:
+    """Count what the frame of a page does not count itself."""
+    kinds = _swept(_asked(Query()))
+    params = {**_reader(Query(), "system:attention"), "most": MOST_COUNTED, "kinds": list(kinds)}
+    sql.rows(store_statement(kinds), params)
+
+
 def tickets_of(project: str) -> Tickets:
     """The tickets of all items of a project."""
     kinds = _asked(Query())
@@ -186,7 +194,27 @@ def count_statement(kinds: Sequence[str]) -> str:
 
 @functools.cache
 def frame_statement(kinds: Sequence[str]) -> str:
-    return sql.statement(__file__, "frame_counts", places=PLACES, fleet=FLEET, rows=_rows(kinds))
+    swept = _swept(kinds)
+    return sql.statement(
+        __file__,
+        "frame_counts",
+        places=PLACES,
+        fleet=FLEET,
+        rows=_rows([kind for kind in kinds if kind not in swept]),
+        swept=_rows(swept),
+        rank=OF_WHO,
+        sweep=SWEEP,
+        fresh=FRESH,
+    )
+
+
+@functools.cache
+def store_statement(kinds: Sequence[str]) -> str:
+    return sql.statement(__file__, "store_counts", places=PLACES, fleet=FLEET, rows=_rows(kinds))
+
+
+def _swept(kinds: Sequence[str]) -> tuple[str, ...]:
+    return tuple(kind for kind in kinds if registered()[kind].swept)
 
 
 @functools.cache

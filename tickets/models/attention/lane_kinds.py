@@ -138,6 +138,7 @@ NOBODY_ABLE = Kind(
     nobody_able,
     bring_agent,
     details=DETAILS,
+    swept=True,
 )
 AGENTS_SILENT = Kind(
     "agents_silent",
@@ -150,6 +151,7 @@ AGENTS_SILENT = Kind(
     agents_silent,
     see_why,
     details=DETAILS,
+    swept=True,
 )
 CRITICAL = Kind(
     "critical",
@@ -169,4 +171,5 @@ CRITICAL = Kind(
     bump,
     details=CRITICAL_DETAILS,
     indexed=False,
+    swept=True,
 )

@@ -38,7 +38,8 @@ class Kind:
     act too), ticket_id and task_id. details: SQL of one JSON object with what `what` and `act` say of an item
     `f`, asked only for items that are shown. `k` is its ticket, `t` its task. indexed: an index has its items
     in the order of since; without one, a count takes any. installation: it has one item at most, which is
-    about no project, and for the operators of the installation.
+    about no project, and for the operators of the installation. swept: to find its items, all agents are
+    looked at, so for the number on every page a sweep counts them.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Kind:
     details: str = "'{}'::jsonb"
     indexed: bool = True
     installation: bool = False
+    swept: bool = False
 
 
 def see_why(values: Values) -> Act:

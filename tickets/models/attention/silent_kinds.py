@@ -29,4 +29,5 @@ TICKET_SILENT = Kind(
     see_why,
     details=silent_holders("f.ticket_id"),
     indexed=False,
+    swept=True,
 )
