@@ -35,11 +35,15 @@ from tickets.models import (
     Outcome,
     PatternRequest,
     PatternRun,
+    Schedule,
+    ScheduleSpec,
     StoredEstimate,
     Task,
     TaskSpec,
+    TemplateSpec,
     Ticket,
     TicketSpec,
+    TicketTemplate,
     Workflow,
 )
 from tickets.models.attention import attention_list
@@ -215,6 +219,23 @@ def sweep(world: World) -> None:
     for one in sweeps.SWEEPS:
         one.run()
     assert "clock" in sweeps.health()
+
+
+def open_by_time(world: World) -> None:
+    """Schedules are due, some while their last ticket is open, some while the project is full."""
+    project, by = world.ticket.project, "system:tests"
+    tasks = [TaskSpec("a", ref="a"), TaskSpec("b", needs=[NeedSpec("a")])]
+    spec = TemplateSpec("nightly", "Audit of {date}", tasks=tasks)
+    template = TicketTemplate.objects.create_template(project, spec, by=by)
+    for overlap in ("queue", "replace") * 3:
+        schedule = ScheduleSpec(template, "* * * * *", overlap=overlap)
+        Schedule.objects.create_schedule(project, schedule, by=by)
+    for minutes in (1, 2, 3):
+        assert Schedule.objects.open_due(now=timezone.now() + timedelta(minutes=minutes))
+    with Project.objects.locked(pk=project.pk) as row:
+        row.edit(max_tickets=1, by=by)
+    Schedule.objects.open_due(now=timezone.now() + timedelta(minutes=4))
+    attention_list.page(Query(kinds=["schedule_owed"]), by=by, limit=50)
 
 
 def move_on(world: World) -> None:
@@ -413,6 +434,7 @@ ACTS: dict[str, Callable[[World], None]] = {
     "work by hand": work_by_hand,
     "leases end": let_leases_end,
     "sweeps": sweep,
+    "open by time": open_by_time,
     "automatic moves": move_on,
     "follow the journal": follow_the_journal,
     "ask over REST": ask_over_rest,

@@ -84,8 +84,11 @@ ALL = [
     "tickets_need",
     "tickets_phasehold",
     "tickets_repository",
+    "tickets_schedule",
+    "tickets_schedulerun",
     "tickets_sweeprun",
     "tickets_taskwait",
+    "tickets_tickettemplate",
     "tickets_ticketwait",
     "tickets_waitsweep",
 ]

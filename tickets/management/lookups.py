@@ -7,8 +7,8 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from agents.models import Agent, Project
-from omoi_site.errors import NotFound
-from tickets.models import Task, Ticket
+from omoi_site.errors import Invalid, NotFound, short
+from tickets.models import Task, Ticket, TicketTemplate
 
 
 def the_ticket(key: str) -> Ticket:
@@ -71,6 +71,26 @@ def the_project(key: str) -> Project:
             else "Create one first: `python3 manage.py projects create KEY`.",
         )
     return project
+
+
+def the_template(project: Project, name: str, *, removed: bool = False) -> TicketTemplate:
+    """The template of that name; with `removed`, the one that was removed last."""
+    rows = TicketTemplate.objects.filter(project=project, name=name, removed_at__isnull=not removed)
+    row = rows.select_related("project").order_by("-removed_at").first()
+    if row is None:
+        raise NotFound(
+            f"{project} has no {'removed ' if removed else ''}template {name}",
+            next_action=f"`python3 manage.py templates list {project}` has them.",
+        )
+    return row
+
+
+def value_in(text: str) -> tuple[str, str]:
+    """The name and the value in NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Invalid(f"{short(text, 60)} is no NAME=VALUE", field="variables")
+    return name.strip(), value
 
 
 def number(text: str) -> int | None:

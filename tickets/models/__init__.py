@@ -26,6 +26,9 @@ from tickets.models.gate.check_run import CheckRun
 from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.repository import NewRepository, Repository
+from tickets.models.schedule.schedule import Schedule, ScheduleSpec
+from tickets.models.schedule.schedule_run import ScheduleRun
+from tickets.models.schedule.ticket_template import TemplateSpec, TicketTemplate
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
 from tickets.models.task.dependants import DependantsUndecided
@@ -106,6 +109,9 @@ __all__ = [
     "Relation",
     "RelationKinds",
     "Repository",
+    "Schedule",
+    "ScheduleRun",
+    "ScheduleSpec",
     "Settlement",
     "StoredEstimate",
     "SweepRun",
@@ -114,8 +120,10 @@ __all__ = [
     "TaskSpec",
     "TaskWait",
     "TemplateLaunch",
+    "TemplateSpec",
     "Ticket",
     "TicketSpec",
+    "TicketTemplate",
     "TicketWait",
     "TransitionNotAllowed",
     "UnknownWorkflow",

@@ -14,7 +14,16 @@ from agents.models.account import forget_sessions
 from omoi_site import humanize
 from omoi_site.brokers import hints
 from omoi_site.database import sql
-from tickets.models import Blob, HourlyFigures, LatestGrant, PhaseHold, Repository, Task
+from tickets.models import (
+    Blob,
+    HourlyFigures,
+    LatestGrant,
+    PhaseHold,
+    Repository,
+    Schedule,
+    ScheduleRun,
+    Task,
+)
 from tickets.models.attention import attention_count, attention_list
 from tickets.models.claim.lease import BATCH, LOOKS
 from tickets.models.claim.phase_hold import WATCHED
@@ -26,6 +35,7 @@ from tickets.models.explain.sql_fragments import CLOCK_RUNS
 from tickets.models.explain.stored_waits import EVERY_S
 from tickets.models.figures.hourly import BATCH as EVENTS
 from tickets.models.freeze.frozen import frozen
+from tickets.models.schedule.schedule import BATCH as SCHEDULES
 from tickets.models.sweep_run import CLOCK
 from tickets.models.task.readiness import READY
 from tickets.models.ticket.automation import MOST
@@ -98,6 +108,7 @@ SWEEPS = [
     Sweep("advance_tickets", 5, AdvanceSweep(5_000), batch=MOST),
     Sweep("store_estimates", 5, EstimateSweep(), batch=1),  # a turn may end before its batch
     Sweep("expect_late", 10, DeadlineSweep(), batch=None),
+    Sweep("open_due", 5, lambda: Schedule.objects.open_due(SCHEDULES), batch=SCHEDULES),
     Sweep("ring_for_work", 10, ring_for_work, batch=None),
     Sweep(
         "recheck_needs",
@@ -117,6 +128,7 @@ SWEEPS = [
     Sweep("count_events", 5, lambda: HourlyFigures.objects.count_events(), batch=EVENTS),
     Sweep("sample_queue", 60, lambda: HourlyFigures.objects.sample_queue(), batch=None),
     Sweep("forget_figures", 3_600, lambda: HourlyFigures.objects.forget(1_000), batch=1_000),
+    Sweep("forget_runs", 600, lambda: ScheduleRun.objects.forget(1_000), batch=1_000),
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
     Sweep("remove_files", 600, lambda: Blob.objects.remove_unnamed(1_000), batch=1_000),

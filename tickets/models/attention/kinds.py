@@ -7,6 +7,7 @@ from tickets.models.attention import (
     deadline_kinds,
     installation_kinds,
     lane_kinds,
+    schedule_kinds,
     silent_kinds,
     ticket_kinds,
 )
@@ -32,6 +33,7 @@ KINDS = [
     ticket_kinds.CANNOT_GO_ON,
     ticket_kinds.NOBODY,
     ticket_kinds.QUOTA,
+    schedule_kinds.SCHEDULE_OWED,
     ticket_kinds.DISCOVERY,
     ticket_kinds.NOTIFIED,
     ticket_kinds.BLOCKED,
