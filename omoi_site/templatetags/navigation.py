@@ -35,6 +35,7 @@ ENTRIES = (
     Entry("Agents", "agents:list", "bot", "agents"),
     Entry("Workflows", "workflows", "workflow", "workflows"),
     Entry("Patterns", "patterns", "git-branch", "patterns"),
+    Entry("Schedules", "schedules", "clock", "schedules"),
     Entry("Repositories", "repositories", "folder-open", "repositories"),
     Entry("Admin", "admin:index", "settings", "admin", managing=True, staff=True),
 )

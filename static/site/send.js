@@ -12,16 +12,17 @@ addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || !form.matches("form[data-send]")) return;
   event.preventDefault();
-  if (!form.sending) sendForm(form);
+  if (!form.sending) sendForm(form, event.submitter);
 });
 
-async function sendForm(form) {
-  const button = one("[type=submit]", form);
+// by: the button that was pressed, whose name and value are sent too
+async function sendForm(form, by) {
+  const button = by || one("[type=submit]", form);
   form.sending = true;
   button.setAttribute("aria-busy", "true");
-  let answer = await answerTo(form);
+  let answer = await answerTo(form, by);
   // the token of a form ends with the session; whoever signed in again has another one
-  if (answer?.status === 403 && !answer.refused && await renewTokens()) answer = await answerTo(form);
+  if (answer?.status === 403 && !answer.refused && await renewTokens()) answer = await answerTo(form, by);
   form.sending = false;
   button.removeAttribute("aria-busy");
   if (session.other) return;  // the page says so
@@ -38,8 +39,8 @@ async function sendForm(form) {
   showMain(answer.main, form);
 }
 
-async function answerTo(form) {
-  const body = new URLSearchParams(new FormData(form));
+async function answerTo(form, by) {
+  const body = new URLSearchParams(new FormData(form, by));
   const headers = { ...PART_HEADERS, "HX-Request-Type": "full" };
   try {
     const sent = { method: "POST", body, headers, signal: AbortSignal.timeout(SEND_MS) };

@@ -52,8 +52,9 @@ class ScheduleIn(ScheduleEdit):
 class ScheduleRunOut(serializers.Serializer):
     due_at = serializers.DateTimeField()
     state = serializers.ChoiceField(ScheduleRun.State.values)
-    why = serializers.ChoiceField(
-        ScheduleRun.Why.values, help_text="why it is owed or was skipped; empty: it was opened"
+    why = serializers.CharField(
+        allow_blank=True,
+        help_text=f"why it is owed or was skipped: {', '.join(filter(None, ScheduleRun.Why.values))}",
     )
     detail = serializers.CharField(allow_blank=True)
     ticket = serializers.CharField(source="ticket.key", default=None, allow_null=True)

@@ -26,7 +26,7 @@ from tickets.models.schedule.variables import LABEL, MOST, VALUE, Variable
 JOINS = {None: "all", 1: "any"}
 
 
-class VariableIn(Shape):
+class TemplateVariableIn(Shape):
     name = serializers.CharField(
         max_length=40, help_text="as the texts name it, such as {version}: small letters, digits and _"
     )
@@ -49,14 +49,18 @@ class VariablesField(serializers.DictField):
         super().__init__(child=serializers.CharField(max_length=VALUE, allow_blank=True), **how)
 
 
-class TemplateTaskIn(TaskIn):
+class TicketTemplateTaskIn(TaskIn):
     """A task of a template: as one of a new ticket, but it needs only others of the template, by their ref."""
 
     def get_fields(self) -> dict[str, Any]:
         return {name: field for name, field in super().get_fields().items() if name not in NOT_OF_TEMPLATE}
 
 
-class TemplateEdit(Shape):
+class TicketTemplateTasksIn(Shape):
+    tasks = TicketTemplateTaskIn(many=True, max_length=MOST_TASKS)  # type: ignore[call-arg]
+
+
+class TicketTemplateEdit(Shape):
     name = text_of(TicketTemplate, "name", required=False)
     title = text_of(TicketTemplate, "title", required=False)
     description = text_of(TicketTemplate, "description", required=False, allow_blank=True)
@@ -66,22 +70,22 @@ class TemplateEdit(Shape):
     workflow = serializers.CharField(
         max_length=63, required=False, allow_blank=True, help_text="empty: that of the project"
     )
-    tasks = TemplateTaskIn(many=True, required=False, max_length=MOST_TASKS)  # type: ignore[call-arg]
-    variables = VariableIn(many=True, required=False, max_length=MOST)  # type: ignore[call-arg]
+    tasks = TicketTemplateTaskIn(many=True, required=False, max_length=MOST_TASKS)  # type: ignore[call-arg]
+    variables = TemplateVariableIn(many=True, required=False, max_length=MOST)  # type: ignore[call-arg]
 
 
-class TemplateDocument(TemplateEdit):
+class TicketTemplateDocument(TicketTemplateEdit):
     """A template in a file."""
 
     name = text_of(TicketTemplate, "name")
     title = text_of(TicketTemplate, "title")
 
 
-class TemplateIn(TemplateDocument):
+class TicketTemplateIn(TicketTemplateDocument):
     project = serializers.CharField(max_length=10)
 
 
-class TemplateTaskOut(serializers.Serializer):
+class TicketTemplateTaskOut(serializers.Serializer):
     title = serializers.CharField()
     ref = serializers.CharField(allow_blank=True)
     description = serializers.CharField(allow_blank=True)
@@ -101,13 +105,13 @@ class TemplateTaskOut(serializers.Serializer):
         return task_document(task)
 
 
-class VariableOut(serializers.Serializer):
+class TemplateVariableOut(serializers.Serializer):
     name = serializers.CharField()
     label = serializers.CharField(allow_blank=True)  # type: ignore[assignment]
     default = serializers.CharField(allow_null=True, allow_blank=True)
 
 
-class TemplateOut(serializers.Serializer):
+class TicketTemplateOut(serializers.Serializer):
     id = serializers.CharField()
     project = serializers.CharField(source="project.key")
     name = serializers.CharField()
@@ -117,8 +121,8 @@ class TemplateOut(serializers.Serializer):
     labels = serializers.ListField(child=serializers.CharField())
     acceptance = serializers.ListField(child=serializers.CharField())
     workflow = serializers.CharField(allow_blank=True, help_text="empty: that of the project")
-    tasks = TemplateTaskOut(many=True, source="task_specs")
-    variables = VariableOut(many=True)
+    tasks = TicketTemplateTaskOut(many=True, source="task_specs")
+    variables = TemplateVariableOut(many=True)
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     removed_at = serializers.DateTimeField(allow_null=True)
@@ -129,7 +133,7 @@ class OfProjectIn(PageIn):
     removed = serializers.BooleanField(default=False, help_text="list removed ones instead")
 
 
-class LaunchIn(Shape):
+class OpenTemplateIn(Shape):
     variables = VariablesField(required=False)
 
 
@@ -155,12 +159,12 @@ def written_out(data: dict[str, Any]) -> dict[str, Any]:
 
 def document_fields(document: Any) -> dict[str, Any]:
     """The fields of a template in a file, as the verbs take them. Raises Invalid with all faults."""
-    return written_out(checked(TemplateDocument, document))
+    return written_out(checked(TicketTemplateDocument, document))
 
 
 def documents(templates: Sequence[TicketTemplate]) -> Any:
     """Templates as the API and the commands show them."""
-    return TemplateOut(templates, many=True).data
+    return TicketTemplateOut(templates, many=True).data
 
 
 def the_template(view: View, pk: str | int) -> TicketTemplate:
@@ -175,7 +179,7 @@ def the_template(view: View, pk: str | int) -> TicketTemplate:
 
 def answer(view: View, pk: str | int, status: int = 200) -> Response:
     template = the_template(view, pk)
-    return tagged(TemplateOut(template).data, template.version, status=status)
+    return tagged(TicketTemplateOut(template).data, template.version, status=status)
 
 
 class TemplatesView(View):
@@ -184,7 +188,7 @@ class TemplatesView(View):
     @route(
         "Templates of your projects",
         parameters=[OfProjectIn],
-        gives=listing("Templates", TemplateOut),
+        gives=listing("TicketTemplates", TicketTemplateOut),
         refuses=(404,),
         tag="schedules",
     )
@@ -196,14 +200,14 @@ class TemplatesView(View):
 
     @route(
         "Create a template; what no ticket of it could be is refused",
-        takes=TemplateIn,
+        takes=TicketTemplateIn,
         parameters=[IDEMPOTENCY_KEY],
-        gives=Answer(TemplateOut, status=201),
+        gives=Answer(TicketTemplateOut, status=201),
         refuses=(404, 409, 422),
         tag="schedules",
     )
     def post(self, request: Request) -> Response:
-        data = written_out(parse(TemplateIn, request))
+        data = written_out(parse(TicketTemplateIn, request))
         project = self.project(data.pop("project"))
         template = TicketTemplate.objects.create_template(project, TemplateSpec(**data), by=request.user)
         return answer(self, template.pk, 201)
@@ -212,20 +216,20 @@ class TemplatesView(View):
 class TemplateView(View):
     scope = "tickets:write"
 
-    @route("One template", gives=TemplateOut, refuses=(404,), tag="schedules")
+    @route("One template", gives=TicketTemplateOut, refuses=(404,), tag="schedules")
     def get(self, request: Request, pk: str) -> Response:
         return answer(self, pk)
 
     @route(
         "Change a template; tickets that were opened of it stay as they are",
-        takes=TemplateEdit,
+        takes=TicketTemplateEdit,
         parameters=[IDEMPOTENCY_KEY, IF_MATCH],
-        gives=TemplateOut,
+        gives=TicketTemplateOut,
         refuses=(404, 409, 412, 422),
         tag="schedules",
     )
     def patch(self, request: Request, pk: str) -> Response:
-        data = written_out(parse(TemplateEdit, request))
+        data = written_out(parse(TicketTemplateEdit, request))
         template = the_template(self, pk)
         TicketTemplate.objects.act(template.pk, "edit", by=request.user, version=self.matched(), **data)
         return answer(self, pk)
@@ -250,7 +254,7 @@ class RestoreTemplateView(View):
         "Restore a removed template",
         takes=ReasonIn,
         parameters=[IDEMPOTENCY_KEY],
-        gives=TemplateOut,
+        gives=TicketTemplateOut,
         refuses=(404, 422),
         tag="schedules",
     )
@@ -261,19 +265,19 @@ class RestoreTemplateView(View):
         return answer(self, pk)
 
 
-class LaunchView(View):
+class OpenTemplateView(View):
     scope = "tickets:write"
 
     @route(
         "Open a ticket of a template, with values for its variables",
-        takes=LaunchIn,
+        takes=OpenTemplateIn,
         parameters=[IDEMPOTENCY_KEY],
         gives=Answer(TicketOut, status=201),
         refuses=(404, 409, 422),
         tag="schedules",
     )
     def post(self, request: Request, pk: str) -> Response:
-        data = parse(LaunchIn, request)
+        data = parse(OpenTemplateIn, request)
         template = the_template(self, pk)
         ticket = TicketTemplate.objects.open(template.pk, data.get("variables", {}), by=request.user)
         return ticket_response(ticket.pk, 201)

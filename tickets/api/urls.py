@@ -121,7 +121,7 @@ urlpatterns = [
     path("schedules/<str:pk>/restore", schedules.ScheduleActView.as_view(verb="restore")),
     path("templates", ticket_templates.TemplatesView.as_view()),
     path("templates/<str:pk>", ticket_templates.TemplateView.as_view()),
-    path("templates/<str:pk>/tickets", ticket_templates.LaunchView.as_view()),
+    path("templates/<str:pk>/tickets", ticket_templates.OpenTemplateView.as_view()),
     path("templates/<str:pk>/restore", ticket_templates.RestoreTemplateView.as_view()),
     path("patterns", patterns.PatternsView.as_view()),
     path("patterns/schema", patterns.PatternSchemaView.as_view()),

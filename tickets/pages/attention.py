@@ -61,6 +61,8 @@ class Row:
             return (
                 reverse("admin:tickets_sweeprun_changelist") if self.person.is_staff else self.item.act.path
             )
+        if schedule := _schedule(self.item):
+            return reverse("schedule", args=[schedule])
         if self.item.about:
             return reverse("agents:detail", args=[self.item.about])
         if not self.item.ticket:
@@ -186,6 +188,12 @@ class AttentionPage(OfProjects):
     @property
     def address(self) -> str:
         return self.sharable(PARAMETERS)
+
+
+def _schedule(item: Item) -> str:
+    """The id of the schedule that the item is about; empty if it is about something else."""
+    before, _, pk = item.act.path.rpartition("/")
+    return pk if before.endswith("/schedules") else ""
 
 
 def place_in(text: str) -> Place | None:

@@ -75,14 +75,14 @@ def repositories(request: HttpRequest) -> HttpResponse:
         return render(
             request, "tickets/no_project.html", {"title": "Repositories", "section": "repositories"}
         )
-    return _shown(request, _project(request))
+    return _shown(request, project_of(request))
 
 
 @never_cache
 @login_required
 @require_POST
 def add(request: HttpRequest) -> HttpResponse:
-    project = _project(request)
+    project = project_of(request)
     new = NewRepository(*(_typed(request, name) for name in ("name", "url", "base")))
     try:
         added = Repository.objects.add(project, new, by=request.user)
@@ -118,7 +118,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     raise Http404("There is no such action.")
 
 
-def _project(request: HttpRequest) -> Project:
+def project_of(request: HttpRequest) -> Project:
     """The project that the address names, else the one whose board was opened last."""
     seen = Project.objects.seen_by(request.user).order_by("key")
     named = request.GET.get("project", "")

@@ -34,6 +34,7 @@ urlpatterns = [
     path("repositories/", repositories.repositories, name="repositories"),
     path("repositories/add/", repositories.add, name="add_repository"),
     path("repositories/<int:pk>/<slug:name>/", repositories.act, name="repository_act"),
+    path("", include("tickets.pages.schedules.urls")),
     path("tickets/<str:key>/", views.ticket, name="ticket"),
     path("tickets/<str:key>/artifacts/", artifact_views.artifacts, name="artifacts"),
     path("tickets/<str:key>/artifacts/<int:pk>/", artifact_views.artifact, name="artifact"),
