@@ -37,13 +37,17 @@ from tickets.models import (
     PatternRequest,
     PatternRun,
     Repository,
+    Schedule,
+    ScheduleSpec,
     StoredEstimate,
     SweepRun,
     Task,
     TaskSpec,
     TemplateLaunch,
+    TemplateSpec,
     Ticket,
     TicketSpec,
+    TicketTemplate,
     Verdict,
 )
 
@@ -102,6 +106,9 @@ def all_kinds(project, ticket, task, ada, operator):
     fourth = Ticket.objects.open(project, TicketSpec("A fourth", workflow=tasks), by=operator)
     TemplateLaunch.objects.launch(fourth.pk, LaunchSpec("TESTING"), key="once", by=operator)
     Repository.objects.add(project, NewRepository("shop", "https://forge.example/shop.git"), by=operator)
+    template = TicketTemplate.objects.create_template(project, TemplateSpec("nightly", "Audit"), by=operator)
+    schedule = Schedule.objects.create_schedule(project, ScheduleSpec(template, "@daily"), by=operator)
+    Schedule.objects.run_now(schedule.pk, by=operator)
     split = {"type": "split", "id": "parts", "source_task_id": str(task.pk), "target_tasks": [{"title": "A"}]}
     PatternRun.objects.apply(ticket, PatternRequest(split, "once"), by=operator)
     wait = {"type": "sync", "id": "gathered", "waiting_task_ids": [str(task.pk)], "others": "cancel"}

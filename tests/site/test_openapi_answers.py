@@ -165,6 +165,7 @@ def test_what_every_route_answers_is_what_the_document_promises(
     calls.get(f"/tickets/{asking}/approvals")
     walk_checks(calls, own, project)
     walk_repositories(calls)
+    walk_schedules(calls)
     [note] = calls.post(f"{at}/context", {"decisions": ["Keep keys"]})["notes"]
     calls.post(f"{at}/context/notes/{note['id']}/withdrawal", {"reason": "no longer"})
     for path in ("context", "context/versions", "context/notes"):
@@ -261,6 +262,27 @@ def walk_repositories(calls):
     calls.patch(f"{at}/shop", {"base": "trunk"})
     assert calls.post(f"{at}/shop/fetches")["fault"]["code"] == "waits"
     calls.delete(f"{at}/shop")
+
+
+def walk_schedules(calls):
+    tasks = [{"ref": "a", "title": "A", "priority": "low"}, {"title": "B", "needs": ["a"]}]
+    asked = {"project": "TWO", "name": "nightly", "title": "Audit of {date} for {whom}", "tasks": tasks}
+    template = calls.post("/templates", {**asked, "variables": [{"name": "whom", "default": "all"}]})["id"]
+    schedule = calls.post("/schedules", {"project": "TWO", "template": "nightly", "cron": "@daily"})["id"]
+    for at in (f"/templates/{template}", f"/schedules/{schedule}"):
+        calls.get(at.rpartition("/")[0], project="TWO")
+        calls.get(at)
+    calls.patch(f"/templates/{template}", {"title": "Audit"})
+    calls.patch(f"/schedules/{schedule}", {"overlap": "queue", "variables": {"whom": "some"}})
+    assert calls.post(f"/templates/{template}/tickets", {"variables": {"whom": "us"}})["title"] == "Audit"
+    assert calls.post(f"/schedules/{schedule}/runs")["state"] == "opened"
+    calls.get(f"/schedules/{schedule}/runs")
+    for act in ("disable", "enable"):
+        calls.post(f"/schedules/{schedule}/{act}", {"reason": "x"})
+    for at in (f"/schedules/{schedule}", f"/templates/{template}"):
+        calls.delete(at)
+    for at in (f"/templates/{template}", f"/schedules/{schedule}"):
+        calls.post(f"{at}/restore", {})
 
 
 @pytest.mark.parametrize(

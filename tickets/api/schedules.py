@@ -99,11 +99,9 @@ def named_template(project: Project, name: str) -> TicketTemplate:
 
 
 def shown(schedules: list[Schedule]) -> Any:
-    at, owed = now(), dict[int, int]()
-    for pk in ScheduleRun.objects.owed().filter(schedule__in=schedules).values_list("schedule", flat=True):
-        owed[pk] = owed.get(pk, 0) + 1
+    at, owed = now(), ScheduleRun.objects.owed_of(schedules)
     for schedule in schedules:
-        schedule.next, schedule.owed = schedule.upcoming(at), owed.get(schedule.pk, 0)  # type: ignore[attr-defined]
+        schedule.__dict__ |= {"next": schedule.upcoming(at), "owed": owed.get(schedule.pk, 0)}
     return ScheduleOut(schedules, many=True).data
 
 

@@ -50,7 +50,7 @@ class VariablesField(serializers.DictField):
 
 
 class TicketTemplateTaskIn(TaskIn):
-    """A task of a template: as one of a new ticket, but it needs only others of the template, by their ref."""
+    """A task of a template: like one of a new ticket, but it needs only others of it, by their ref."""
 
     def get_fields(self) -> dict[str, Any]:
         return {name: field for name, field in super().get_fields().items() if name not in NOT_OF_TEMPLATE}

@@ -147,7 +147,8 @@ class Command(command_base.Command):
         else:
             when = f"next {humanize.relative(row['next_at'], now())}"
         owed = f", {row['owed']} owed" if row["owed"] else ""
-        return f"{row['id']}  {row['project']}  {row['template']}  {row['cron']}  {row['timezone']}  {when}{owed}"
+        names = ("id", "project", "template", "cron", "timezone")
+        return "  ".join([*(row[name] for name in names), f"{when}{owed}"])
 
 
 def the_schedule(pk: int) -> Schedule:

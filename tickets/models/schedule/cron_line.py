@@ -85,9 +85,7 @@ class CronLine:
         return list(islice(self.following(at), count))
 
     def between(self, after: datetime, upto: datetime, most: int) -> tuple[list[datetime], bool]:
-        """The last `most` times later than `after` and not later than `upto`, in order, and whether there were
-        more.
-        """
+        """The last `most` times after `after` and up to `upto`, in order, and whether there were more."""
         found: list[datetime] = []
         for moment in self.following(after):
             if moment > upto:

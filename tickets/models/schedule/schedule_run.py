@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import models
 
@@ -15,10 +17,8 @@ KEPT = timedelta(days=90)
 FORGET = """
 DELETE FROM tickets_schedulerun
 WHERE id = ANY (ARRAY(
-  SELECT r.id
-  FROM tickets_schedulerun r
-  WHERE r.at < clock_timestamp() - %(kept)s
-    AND r.state <> 'owed'
+  SELECT r.id FROM tickets_schedulerun r
+  WHERE r.at < clock_timestamp() - %(kept)s AND r.state <> 'owed'
   ORDER BY r.at
   LIMIT %(most)s
 ))
@@ -29,6 +29,11 @@ RETURNING id
 class ScheduleRunQuerySet(models.QuerySet["ScheduleRun"]):
     def owed(self) -> ScheduleRunQuerySet:
         return self.filter(state=ScheduleRun.State.OWED)
+
+    def owed_of(self, schedules: Iterable[Any]) -> dict[int, int]:
+        """How many each of these schedules owes, by its id; without those that owe none."""
+        counted = self.owed().filter(schedule__in=schedules).order_by().values_list("schedule")
+        return dict(counted.annotate(models.Count("pk")))
 
     def opened(self) -> ScheduleRunQuerySet:
         return self.filter(state=ScheduleRun.State.OPENED)
@@ -88,7 +93,7 @@ class ScheduleRun(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.schedule_id} at {self.due_at}"
+        return f"{self.schedule_id} at {self.due_at:%Y-%m-%d %H:%M} UTC"
 
     @property
     def local(self) -> datetime:

@@ -1,4 +1,4 @@
-"""The variables of a template: `{name}` in its texts stands for a value that is given when a ticket is opened.
+"""The variables of a template: `{name}` in its texts stands for a value, given when a ticket is opened.
 
 `{date}`, `{time}`, `{week}`, `{month}` and `{year}` are always there. `{{name}}` is shown as `{name}`.
 """

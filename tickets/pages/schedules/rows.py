@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from omoi_site.database import sql
 from tickets.models import Schedule, ScheduleRun
 from tickets.models.schedule.cron_line import CronLine
 
 LAST = """
-SELECT DISTINCT ON (r.schedule_id)
-  r.schedule_id,
-  r.id
+SELECT (
+  SELECT r.id FROM tickets_schedulerun r WHERE r.schedule_id = s.id ORDER BY r.due_at DESC LIMIT 1
+) AS id
 FROM unnest(%s::bigint[]) s(id)
-CROSS JOIN LATERAL (
-  SELECT r.id, r.schedule_id
-  FROM tickets_schedulerun r
-  WHERE r.schedule_id = s.id
-  ORDER BY r.due_at DESC
-  LIMIT 1
-) r
 """
 OVERLAP = {
     "skip": "the run is skipped",
@@ -115,6 +107,10 @@ class ScheduleRow:
         return times(self.schedule.line, self.schedule.upcoming(self.now))
 
     @property
+    def next_at(self) -> datetime | None:
+        return next(iter(self.schedule.upcoming(self.now, 1)), None)
+
+    @property
     def last_run(self) -> RunRow | None:
         return RunRow(self.last, self.schedule.line) if self.last else None
 
@@ -132,18 +128,14 @@ def times(line: CronLine, moments: Sequence[datetime]) -> list[Time]:
 
 
 def rows_of(schedules: Sequence[Schedule], now: datetime) -> list[ScheduleRow]:
-    """The rows of these schedules, in two statements."""
+    """The rows of these schedules, in three statements."""
     ids = [schedule.pk for schedule in schedules]
     if not ids:
         return []
-    last = {row["schedule_id"]: row["id"] for row in sql.rows(LAST, [ids])}
-    runs: dict[int, Any] = (
-        ScheduleRun.objects.select_related("ticket").in_bulk(list(last.values())) if last else {}
-    )
-    owed = dict[int, int]()
-    for pk in ScheduleRun.objects.owed().filter(schedule__in=ids).values_list("schedule", flat=True):
-        owed[pk] = owed.get(pk, 0) + 1
+    last = [row["id"] for row in sql.rows(LAST, [ids])]
+    found = ScheduleRun.objects.select_related("ticket").filter(pk__in=last)
+    runs = {run.schedule_id: run for run in found}
+    owed = ScheduleRun.objects.owed_of(ids)
     return [
-        ScheduleRow(schedule, now, runs.get(last.get(schedule.pk, 0)), owed.get(schedule.pk, 0))
-        for schedule in schedules
+        ScheduleRow(schedule, now, runs.get(schedule.pk), owed.get(schedule.pk, 0)) for schedule in schedules
     ]

@@ -105,7 +105,7 @@ class TemplateForm:
         }
 
     def refuse(self, error: OmoiError) -> None:
-        """Put the messages beside the fields that they are about, each with the task or line that it means."""
+        """Put the messages beside their fields, each with the task or line that it means."""
         faults = Faults()
         for fault in error.more.get("errors", ()):
             field, _, inside = str(fault["field"]).partition(".")

@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
@@ -20,7 +19,7 @@ from tickets.pages.patterns.fields import Fields
 from tickets.pages.repositories import project_of
 from tickets.pages.schedules.schedule_form import OF_VARIABLE, values_in, variable_field
 from tickets.pages.schedules.template_form import EXAMPLE, TemplateForm
-from tickets.pages.schedules.views import SECTION, may_write
+from tickets.pages.schedules.views import SECTION, may_write, of_project
 from tickets.pages.views import arrive, form
 
 DONE = {"remove": "{} is removed. Its tickets stay, and it can be put back.", "restore": "{} is back."}
@@ -113,7 +112,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     messages.success(request, DONE[name].format(found.name))
     if name == "restore":
         return redirect("template", pk)
-    return redirect(f"{reverse('schedules')}?{urlencode({'project': found.project.key})}")
+    return redirect(of_project(found.project))
 
 
 def _form(request: HttpRequest, asked: TemplateForm, save: Any) -> HttpResponse:
@@ -130,6 +129,9 @@ def _form(request: HttpRequest, asked: TemplateForm, save: Any) -> HttpResponse:
         "project": asked.project,
         "refused": refused,
         "example": EXAMPLE,
+        "back": reverse("template", args=[asked.template.pk])
+        if asked.template
+        else of_project(asked.project),
         "token": new_token(),
         "may": may_write(request, asked.project),
         "section": SECTION,

@@ -53,7 +53,7 @@ def schedules(request: HttpRequest) -> HttpResponse:
         "may": may_write(request, project),
         "section": SECTION,
         "cursor": cursor,
-        "address": f"{reverse('schedules')}?project={project.key}{'&view=removed' if removed else ''}",
+        "address": f"{of_project(project)}{'&view=removed' if removed else ''}",
     }
     template = "_schedules.html" if is_part(request) else "schedules.html"
     return render(request, f"tickets/schedules/{template}", context)
@@ -134,6 +134,7 @@ def _form(request: HttpRequest, asked: ScheduleForm, save: Any) -> HttpResponse:
         "project": asked.project,
         "refused": refused,
         "preview": preview,
+        "back": _address(asked.schedule) if asked.schedule else of_project(asked.project),
         "token": new_token(),
         "may": may_write(request, asked.project),
         "section": SECTION,
@@ -174,6 +175,11 @@ def the_schedule(request: HttpRequest, pk: int) -> Schedule:
     seen = Schedule.objects.seen_by(request.user).select_related("project", "template")
     found: Schedule = get_object_or_404(seen, pk=pk)
     return found
+
+
+def of_project(project: Project) -> str:
+    """The address of its schedules."""
+    return f"{reverse('schedules')}?project={project.key}"
 
 
 def may_write(request: HttpRequest, project: Project) -> bool:
