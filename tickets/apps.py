@@ -17,6 +17,7 @@ class TicketsConfig(AppConfig):
         "omoi_behind",
         "omoi_decide",
         "omoi_decisions",
+        "omoi_error_mark",
         "omoi_evidence",
         "omoi_evidence_of_phase",
         "omoi_gate_of",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from agents.executors.printed import Printed
 
 
 @dataclass
@@ -10,10 +12,12 @@ class Activity:
     """Kept by the thread that carries the job out, for others to read.
 
     output: bytes that it has printed. files: what its supervisor saw last of the files that it writes.
+    printed: what it has printed lately.
     """
 
     output: int = 0
     files: str = ""
+    printed: Printed = field(default_factory=Printed)
 
     @property
     def mark(self) -> str:

@@ -56,6 +56,7 @@ class Turn:
         """A piece of its output."""
         self.output.take(piece)
         self.activity.output = self.output.taken
+        self.activity.printed.take(piece)
 
     def look(self) -> bool:
         """Whether it must be ended now; then `cut` says why, and `limit` which it has exceeded."""

@@ -32,6 +32,7 @@ ENTRIES = (
     Entry("Overview", "overview", "layout-dashboard", "overview"),
     Entry("Attention", "attention", "inbox", "attention", counts="attention"),
     Entry("Board", "board", "kanban", "board", counts="board"),
+    Entry("Tasks", "tasks:list", "list-checks", "tasks"),
     Entry("Agents", "agents:list", "bot", "agents"),
     Entry("Workflows", "workflows", "workflow", "workflows"),
     Entry("Patterns", "patterns", "git-branch", "patterns"),

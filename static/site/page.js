@@ -164,7 +164,9 @@ if (letters) {
   letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
 }
 
-const GO_TO = { a: "/agents/", o: "/", b: "/board/", n: "/attention/", w: "/workflows/" };
+const GO_TO = {
+  a: "/agents/", o: "/", b: "/board/", n: "/attention/", t: "/tasks/", w: "/workflows/",
+};
 let goAt = 0;
 
 function typing(element) {

@@ -25,6 +25,8 @@ from tickets.models.gate.blob import Blob, Chunk
 from tickets.models.gate.check_run import CheckRun
 from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.gate.verdict import GateClosed, Verdict
+from tickets.models.output.task_output import OutputPiece, TaskOutput
+from tickets.models.queue.bulk_act import BulkAct, BulkBatch
 from tickets.models.repository import NewRepository, Repository
 from tickets.models.schedule.schedule import Schedule, ScheduleSpec
 from tickets.models.schedule.schedule_run import ScheduleRun
@@ -62,6 +64,8 @@ __all__ = [
     "Backlog",
     "Blob",
     "BlockedClass",
+    "BulkAct",
+    "BulkBatch",
     "CapacityFull",
     "CheckRun",
     "Chosen",
@@ -100,6 +104,7 @@ __all__ = [
     "OperationSpec",
     "OthersCancelled",
     "Outcome",
+    "OutputPiece",
     "PatternRequest",
     "PatternRun",
     "PhaseContext",
@@ -117,6 +122,7 @@ __all__ = [
     "SweepRun",
     "Tally",
     "Task",
+    "TaskOutput",
     "TaskSpec",
     "TaskWait",
     "TemplateLaunch",

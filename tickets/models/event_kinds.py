@@ -62,6 +62,8 @@ KINDS = {
     "task.taken": "A person took a task by hand: why.",
     "task.timed_out": "A task ran longer than it may.",
     "task.woken": "The time before which a task waits has come.",
+    "tasks.bulk_begun": "An act on many tasks was confirmed: which, on how many, and why.",
+    "tasks.bulk_ended": "An act on many tasks has ended: how many were done, and why others were not.",
     "template.created": "A template of tickets was created.",
     "template.edited": "Fields of a template changed: the values before and after.",
     "template.launched": "Tasks of a workflow's phase were added by hand: the phase, and which ones.",

@@ -19,6 +19,7 @@ urlpatterns = [
     path("board/", views.board, name="board"),
     path("attention/", attention.attention, name="attention"),
     path("agents/", include("tickets.pages.agents.urls")),
+    path("tasks/", include("tickets.pages.queue.urls")),
     path("workflows/", workflow_views.workflows, name="workflows"),
     path("workflows/<str:name>/", workflow_views.workflow, name="workflow"),
     path("workflows/<str:name>/statistics/", statistics.workflow_statistics, name="workflow_statistics"),

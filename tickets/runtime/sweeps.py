@@ -16,6 +16,7 @@ from omoi_site.brokers import hints
 from omoi_site.database import sql
 from tickets.models import (
     Blob,
+    BulkAct,
     HourlyFigures,
     LatestGrant,
     PhaseHold,
@@ -23,6 +24,7 @@ from tickets.models import (
     Schedule,
     ScheduleRun,
     Task,
+    TaskOutput,
 )
 from tickets.models.attention import attention_count, attention_list
 from tickets.models.claim.lease import BATCH, LOOKS
@@ -95,6 +97,8 @@ SWEEPS = [
     Sweep("follow_pools", 1, follow_pools, batch=None),
     Sweep("follow_profiles", 5, follow_profiles),
     Sweep("promote", 1, lambda: Task.objects.promote()),
+    Sweep("bulk_acts", 1, lambda: BulkAct.objects.carry_on(), batch=1),
+    Sweep("forget_bulk_acts", 600, lambda: BulkAct.objects.forget(1_000), batch=1_000),
     Sweep("raise_floors", 1, lambda: Task.objects.raise_floors(), batch=None),
     Sweep("follow_claims", 1, lambda: Task.objects.follow_claims(), batch=None, busy_s=0.1),
     Sweep(
@@ -131,6 +135,7 @@ SWEEPS = [
     Sweep("forget_runs", 600, lambda: ScheduleRun.objects.forget(1_000), batch=1_000),
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),
     Sweep("forget_replies", 600, lambda: Reply.objects.forget(1_000), batch=1_000),
+    Sweep("forget_outputs", 600, lambda: TaskOutput.objects.forget(1_000), batch=1_000),
     Sweep("remove_files", 600, lambda: Blob.objects.remove_unnamed(1_000), batch=1_000),
     Sweep("forget_mirrors", 3_600, lambda: Repository.objects.forget_mirrors(), batch=None),
     Sweep("forget_sessions", 600, lambda: forget_sessions(1_000), batch=1_000),

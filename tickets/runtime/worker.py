@@ -27,6 +27,7 @@ from tickets.runtime import settlement, worker_name
 from tickets.runtime.check_runner import CheckRunner
 from tickets.runtime.claimed_job import ClaimedJob
 from tickets.runtime.executor_threads import ExecutorThreads
+from tickets.runtime.live_output import LiveOutput
 from tickets.runtime.wake_event import WakeEvent
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Worker:
         self.look_due = 0.0  # then it looks without a hint as well
         self.wake = WakeEvent()
         self.hinted = threading.Event()
+        self.live_output = LiveOutput()
         self.checks: CheckRunner | None = None  # beside it, under the same name
         self.stop_requests = 0
         self.settled_count = 0
@@ -109,6 +111,7 @@ class Worker:
             self._give_back_late()
             self._start()
             self._renew()
+            self.live_output.send(self.jobs, self.agent)
             self._settle_and_claim()
             self._start()
         except Error as error:
@@ -120,7 +123,8 @@ class Worker:
         self.executors.pool.tidy()
         pace = self.executors.pace
         look_s = LOOK_S if self.jobs and pace.quick and not pace.lull else settings.WORKER_POLL_S
-        return max(0.0, min(look_s, self.renewal_due - time.monotonic()))
+        pause = min(look_s, self.live_output.pause(self.jobs))
+        return max(0.0, min(pause, self.renewal_due - time.monotonic()))
 
     # -- settling and claiming
 
@@ -251,6 +255,7 @@ class Worker:
             job.close()
         dropped = {job for job, _ in ended}
         self.jobs = [job for job in self.jobs if job not in dropped]
+        self.live_output.forget(dropped)
 
     def _stop_all(self, reason: str) -> None:
         for job in self._taken_back() + [job for job in self.jobs if job.waiting]:

@@ -21,6 +21,9 @@ PAST_CLAIMS = sql.statement(
     __file__, "past_claims", of_holder=OF_HOLDER.format(holder="h.holder"), quoted=str(QUOTED)
 )
 
+OF_TASK = 400  # events of a ticket that are looked at for the claims of one of its tasks
+TASK_CLAIMS = sql.statement(__file__, "task_claims", quoted=str(QUOTED), examined=str(OF_TASK))
+
 
 @dataclass(frozen=True)
 class PastClaim:
@@ -41,6 +44,7 @@ class PastClaim:
     by: str
     held_s: float
     ended_at: datetime
+    holder: str = ""  # its label
 
 
 def past_claims(
@@ -67,6 +71,14 @@ def past_claims(
     return claims, rows[0]["last"] if rows[0]["examined"] == EXAMINED else None
 
 
+def claims_of_task(task: int, ticket: str, *, limit: int) -> list[PastClaim]:
+    """The claims of this task of a ticket that have ended, newest first, as far as the latest `OF_TASK` events
+    of the ticket tell of them.
+    """
+    params = {"topic": f"ticket:{ticket}", "subject": f"task:{task}", "limit": limit}
+    return [_past_claim(row) for row in sql.rows(TASK_CLAIMS, params)]
+
+
 def _past_claim(row: dict[str, Any]) -> PastClaim:
     task, data = int(row["subject"].removeprefix("task:")), row["data"]
     return PastClaim(
@@ -83,4 +95,10 @@ def _past_claim(row: dict[str, Any]) -> PastClaim:
         by=row["actor"],
         held_s=data["held_s"],
         ended_at=row["at"],
+        holder=_label(data["holder"]) if "holder" in data else row["actor"],
     )
+
+
+def _label(name: str) -> str:
+    """The label of a holder: people are named with their kind."""
+    return name if name.startswith("user:") else f"agent:{name}"

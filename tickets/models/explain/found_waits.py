@@ -92,7 +92,7 @@ class WaitTable:
         At most `limit`, of `MOST_ASKED` looked at: those that wait on `who` in the `projects`, or, where `of`
         has `few`, its own.
         """
-        _expect_somebody(who)
+        expect_somebody(who)
         matches: list[int] = []
         size = limit + 1
         looked = 0
@@ -134,7 +134,7 @@ class WaitTable:
         return "below" if self.newest_first else "above"
 
 
-def _expect_somebody(who: str) -> None:
+def expect_somebody(who: str) -> None:
     """Raise Invalid for what nothing can wait on: a wrong word would find nothing without a sign."""
     kind, _, name = who.partition(":")
     if not (who in KINDS or who in ROLES or (kind in KINDS and name)):

@@ -27,6 +27,7 @@ from tickets.models.task.dependants import (
 from tickets.models.task.fields import TaskFields
 from tickets.models.task.lane import lower_floors, relane
 from tickets.models.task.open_needs import decide, hint_work, recount
+from tickets.models.task.rank import rerank
 from tickets.models.task.readiness import MOST_RATE_LIMITS, NOT_LIMITED, READY, RETRIABLE, RETRIABLE_Q
 from tickets.models.ticket.fields import TicketFields
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
@@ -50,6 +51,15 @@ RETRY = sql.statement(
     __file__, "retry", events=CHANGED_EVENTS, often=str(MOST_RATE_LIMITS), retriable=RETRIABLE
 )
 BUMP = sql.statement(__file__, "bump", events=task_events("updated", "'task.bumped'", reason="%(reason)s"))
+CHANGED_PRIORITY = """jsonb_build_object(
+  'before', jsonb_build_object('priority', before),
+  'after', jsonb_build_object('priority', %(priority)s::int)
+)"""
+PRIORITISE = sql.statement(
+    __file__,
+    "prioritise",
+    events=task_events("updated", "'task.edited'", data=CHANGED_PRIORITY, reason="%(reason)s"),
+)
 HOLD = sql.statement(
     __file__,
     "hold",
@@ -71,6 +81,7 @@ REFUSALS = {
     "cancel": "only an open task can be cancelled",
     "retry": "only a failed or cancelled task can be retried, or one that met a limit too often",
     "bump": "only an open task can be bumped",
+    "prioritise": "only an open task can be given another priority",
 }
 
 
@@ -193,6 +204,18 @@ class TaskInterventions(WaitingTasks[Row]):
         lower_floors(bumped)
         return bumped
 
+    @sql.atomic
+    def prioritise(self, *, by: Actor, reason: str, priority: int) -> list[int]:
+        """Give the open tasks of this set this priority, and their new place in the order of work. Returns the
+        ids of those that had another one.
+        """
+        self._require(by)
+        reason = field_limits.reason(reason, 1, "say why their priority changes")
+        rows = _act(PRIORITISE, "", self._ids(), by, reason, priority=priority)
+        changed = [row["id"] for row in rows]
+        rerank(changed)
+        return changed
+
     def _require(self, by: Actor) -> None:
         """Raise Forbidden unless `by` may change tasks in every project of this set."""
         if not isinstance(by, str):
@@ -229,7 +252,9 @@ def hold(ticket: TicketFields, *, phase: str | None = None) -> None:
         hints.send("work")
 
 
-def _act(statement: str, kind: str, ids: Sequence[int], by: Actor, reason: str) -> list[dict[str, Any]]:
+def _act(
+    statement: str, kind: str, ids: Sequence[int], by: Actor, reason: str, **more: Any
+) -> list[dict[str, Any]]:
     if not ids:
         return []
     return sql.rows(
@@ -240,5 +265,6 @@ def _act(statement: str, kind: str, ids: Sequence[int], by: Actor, reason: str) 
             "actor": label(by),
             "key": via(by),
             "reason": field_limits.reason(reason),
+            **more,
         },
     )

@@ -121,6 +121,14 @@ class Task(TaskFields):
                 name="task_failed",
                 condition=models.Q(state="failed", held=False),
             ),
+            # those that failed with the same error
+            models.Index(
+                models.F("project"),
+                models.Func("error", function="omoi_error_mark", output_field=models.TextField()),
+                models.F("id"),
+                name="task_failed_alike",
+                condition=models.Q(state="failed"),
+            ),
             # and those of which a need can no longer be met
             models.Index(
                 fields=["project"],
