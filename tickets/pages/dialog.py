@@ -202,7 +202,8 @@ class TicketDialog(Dialog):
 
     @property
     def offered(self) -> dict[str, Any]:
-        return {"priority": self.ticket.priority_name}
+        rated = self.subject if isinstance(self.subject, Task) else self.ticket
+        return {"priority": rated.priority_name}
 
     @property
     def state(self) -> str:

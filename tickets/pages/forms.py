@@ -161,6 +161,12 @@ class PriorityForm(ActionForm):
     )
 
 
+class TaskPriorityForm(ReasonForm):
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.fields = {"priority": PriorityForm.base_fields["priority"], **self.fields}
+
+
 class SettleForm(ReasonForm):
     """How the task ended, for whoever holds it by hand."""
 

@@ -24,7 +24,7 @@ from django.views.decorators.vary import vary_on_headers
 from agents.models import Event, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
-from tickets.models import Ticket
+from tickets.models import Task, Ticket
 from tickets.models.ticket.fields import Priority
 from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, expect_unmoved
@@ -46,6 +46,7 @@ BOARD_PARAMETERS = [
     "show",
 ]  # the parameters of a board's address
 LEADS_BACK_TO = ("attention", "overview")  # pages beside that of the ticket, from which an action is reached
+OF_TASK = "task"  # or that of the task
 LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project whose board was opened last
 
 
@@ -187,7 +188,7 @@ def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
 def task_action(request: HttpRequest, key: str, pk: int, name: str) -> HttpResponse:
     ticket = get_ticket(request, key)
     task = get_object_or_404(ticket.tasks.select_related("holder", "project"), pk=pk)
-    return act(request, ticket, task, find_action(actions.TASK, name))
+    return act(request, ticket, task, find_action(actions.OF_TASK, name))
 
 
 def discovery_action(request: HttpRequest, key: str, pk: int, name: str) -> HttpResponse:
@@ -214,7 +215,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     """
     refused = None
     back = (request.POST or request.GET).get("back", "")
-    back = back if back in LEADS_BACK_TO else ""
+    back = back if back in LEADS_BACK_TO or (back == OF_TASK and isinstance(subject, Task)) else ""
     action = kind(subject, request.user)
     if request.method == "POST" and not action.previews(request.POST):
         try:
@@ -225,7 +226,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
         else:
             if is_part(request):
                 return HttpResponse(result, content_type="text/plain; charset=utf-8")
-            address = reverse(back) if back else reverse("ticket", args=[ticket.key])
+            address = _address_after(back, ticket, subject)
             return arrive(request, result, address)
         ticket = get_ticket(request, ticket.key)
         subject = type(subject).objects.select_related("project").get(pk=subject.pk)
@@ -237,8 +238,15 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     context = {
         "dialog": TicketDialog(kind(subject, request.user), ticket, request.POST, refused),
         "ticket": ticket,
-        "section": back or "board",
+        "section": "tasks" if back == OF_TASK else back or "board",
         "back": back,
     }
     template = "tickets/actions/_action.html" if is_part(request) else "tickets/actions/action.html"
     return render(request, template, context, status=refused.status if refused else 200)
+
+
+def _address_after(back: str, ticket: Ticket, subject: Any) -> str:
+    """Of the page that shows what an action did."""
+    if back == OF_TASK:
+        return reverse("tasks:detail", args=[subject.key])
+    return reverse(back) if back else reverse("ticket", args=[ticket.key])

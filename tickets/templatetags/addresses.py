@@ -31,4 +31,10 @@ def discovery_action_address(key: str, discovery: int, name: str) -> str:
     return reverse("discovery_action", args=[key, discovery, name])
 
 
+@functools.lru_cache(KEPT)
+def task_page(key: str) -> str:
+    return reverse("tasks:detail", args=[key])
+
+
 register.simple_tag(ticket_address)
+register.simple_tag(task_page)

@@ -24,10 +24,13 @@ HIDDEN = '<input type="hidden" name="{}" value="{}">'
 
 
 @register.simple_tag(takes_context=True)
-def action_button(context: dict[str, Any], action: Any, look: str, place: str, to: str = "") -> SafeString:
+def action_button(
+    context: dict[str, Any], action: Any, look: str, place: str, to: str = "", back: str = ""
+) -> SafeString:
     """The button of an action.
 
-    look: CSS classes beside btn (item: an entry of a menu). place: makes its id unique.
+    look: CSS classes beside btn (item: an entry of a menu). place: makes its id unique. back: the page to
+    which it leads back, if that is not the ticket's.
     """
     ticket, subject = context["ticket"], action.subject
     label = f"{action.label} to {words(to)}" if to else action.label
@@ -53,7 +56,7 @@ def action_button(context: dict[str, Any], action: Any, look: str, place: str, t
             label,
         )
     aria_label = format_html(' aria-label="{} {}" title="{}"', label, subject.key, label) if bare else ""
-    address = f"{action.address}?moves={ticket.moves}"
+    address = f"{action.address}?moves={ticket.moves}{f'&back={back}' if back else ''}"
     return format_html(LINK, classes, address, name, aria_label, mark, "" if bare else label)
 
 

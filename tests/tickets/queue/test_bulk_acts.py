@@ -151,7 +151,9 @@ def test_a_batch_that_fails_again_and_again_does_not_hold_up_the_others(
     monkeypatch.setattr(bulk_act, "BATCH", 4)
     bulk = prepare()
     BulkAct.objects.confirm(bulk.pk, by=operator, reason="mended")
-    sql.rows("UPDATE tickets_task SET events = 2147483647 WHERE id = %s", [failed[0]])  # it has no next number
+    sql.rows(
+        "UPDATE tickets_task SET events = 2147483647 WHERE id = %s", [failed[0]]
+    )  # it has no next number
 
     done = carried_out(bulk)
 

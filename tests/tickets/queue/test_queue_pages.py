@@ -8,10 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents.models import Agent, Member
-from omoi_site.database import sql
+from agents.models import Member
 from tests.factories import fail
-from tickets.models import Task, TaskSpec, Ticket, TicketSpec, WaitSweep
+from tickets.models import Task, TaskSpec, WaitSweep
 
 pytestmark = pytest.mark.django_db
 
@@ -97,7 +96,12 @@ def test_it_is_for_members_and_takes_few_statements(client, operator, project, q
     text = client.get("/tasks/").content.decode()
     assert "You need the role of an operator" in text
 
-    for address in ("/tasks/", "/tasks/?failure=permanent", f"/tasks/OMO-1.{queue[3]}/", "/tasks/?ticket=OMO-1"):
+    for address in (
+        "/tasks/",
+        "/tasks/?failure=permanent",
+        f"/tasks/OMO-1.{queue[3]}/",
+        "/tasks/?ticket=OMO-1",
+    ):
         with CaptureQueriesContext(connection) as asked:
             assert client.get(address).status_code == 200
         assert len(asked) <= 15, (address, [query["sql"][:90] for query in asked])

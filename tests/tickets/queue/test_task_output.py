@@ -76,7 +76,9 @@ def test_over_rest(claim, ada, operator):
     path = f"/tasks/{claim.task}/output"
     assert reader.get(path).status_code == 404
     for _ in range(2):
-        answer = calls.post(path, {"fence": claim.fence, "offset": 0, "text": "\x1b[1mBuild\x1b[0m\n  ok é\n"})
+        answer = calls.post(
+            path, {"fence": claim.fence, "offset": 0, "text": "\x1b[1mBuild\x1b[0m\n  ok é\n"}
+        )
         assert (answer.status_code, answer.json()) == (200, {"offset": 22})
     assert calls.post(path, {"fence": 99, "offset": 0, "text": "x"}).status_code == 409
     assert calls.post(path, {"fence": claim.fence, "offset": -1, "text": "x"}).status_code == 422
@@ -106,7 +108,10 @@ def test_the_page_shows_it_as_a_terminal_would_and_nothing_of_it_acts(client, op
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("\x1b[1;31mbad\x1b[22m b\x1b[39m.", '<span class="ansi-red ansi-bold">bad</span><span class="ansi-red"> b</span>.'),
+        (
+            "\x1b[1;31mbad\x1b[22m b\x1b[39m.",
+            '<span class="ansi-red ansi-bold">bad</span><span class="ansi-red"> b</span>.',
+        ),
         ("\x1b[38;5;196ma\x1b[48;2;1;2;3mb", "ab"),
         ("\x1b]0;title\x07\x1b[?25lx", "x"),
         ("\x1b[31", "⟦U+001B⟧[31"),

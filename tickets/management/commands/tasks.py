@@ -1,4 +1,6 @@
-"""`manage.py tasks take|settle|release|reassign|cancel|retry|bump KEY`."""
+"""`manage.py tasks take|settle|release|reassign|cancel|retry|bump|prioritize KEY`, and the last four for all tasks
+that match a filter.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,10 @@ from functools import partial
 from typing import Any
 
 from django.core.management.base import CommandParser
+from django.db import transaction
 
 from omoi_site import command_base, humanize
+from tickets.management import bulk
 from tickets.management.lookups import the_person, the_task
 from tickets.models import Outcome, Task
 from tickets.models.claim.assign import ME, Assigned
@@ -29,29 +33,36 @@ OUTCOMES = {"failed": PERMANENT, "again": TRANSIENT}
 
 
 class Command(command_base.Command):
-    help = "Take, settle, reassign, cancel, retry and bump tasks."
+    help = "Take, settle, reassign, cancel, retry, bump and prioritize tasks."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verb = self.verbs(parser)
         cancel = verb(
             "cancel",
             act=self.cancel,
-            show=self.cancelled,
+            show=self.changed,
             help="Cancel a task; whoever holds it loses the claim.",
         )
         cancel.add_argument(
             "--dependants",
             choices=[*POLICIES, ASK],
             default=ASK,
-            help="what becomes of tasks that need its success (ask: refuse, and list them)",
+            help="what becomes of tasks that need its success (ask: refuse, and list them); with --filter, what"
+            " each need says",
         )
-        cancel.add_argument("--dry-run", action="store_true", help="say what would follow; change nothing")
         retry = verb(
-            "retry", act=partial(self.act_on, "retry"), show=self.shown, help="Let it be tried again."
+            "retry", act=partial(self.act_on, "retry"), show=self.changed, help="Let it be tried again."
         )
         bump = verb(
-            "bump", act=partial(self.act_on, "bump"), show=self.shown, help="Put it before all other work."
+            "bump", act=partial(self.act_on, "bump"), show=self.changed, help="Put it before all other work."
         )
+        prioritize = verb(
+            "prioritize",
+            act=partial(self.act_on, "prioritise"),
+            show=self.changed,
+            help="Give it another priority.",
+        )
+        prioritize.add_argument("--to", required=True, choices=bulk.PRIORITIES, help="the priority")
         take = verb("take", act=self.take, show=self.assigned, help="Let a person take a task by hand.")
         settle = verb(
             "settle", act=self.settle, show=self.shown, help="Say how a task ended that a person holds."
@@ -74,21 +85,52 @@ class Command(command_base.Command):
         )
         for each in (take, settle, release):
             each.add_argument("--person", required=True, metavar="NAME", help="who does it")
-        for each in (take, reassign):
+        many = (cancel, retry, bump, prioritize)
+        for each in (take, reassign, *many):
             each.add_argument("--dry-run", action="store_true", help="say whether it can be; change nothing")
-        for each in (cancel, retry, bump, take, settle, release, reassign):
+        for each in many:
+            which = each.add_mutually_exclusive_group(required=True)
+            which.add_argument("key", metavar="KEY", nargs="?", help="the task, such as OMO-142.17")
+            which.add_argument(
+                "--filter",
+                action="append",
+                metavar="NAME=VALUE",
+                help=f"all tasks that match, as on the page of tasks: {', '.join(bulk.NAMES)}",
+            )
+        for each in (take, settle, release, reassign):
             each.add_argument("key", metavar="KEY", help="the task, such as OMO-142.17")
+        for each in (*many, take, settle, release, reassign):
             each.add_argument("--reason", required=True, metavar="TEXT", help="why")
 
     def cancel(
-        self, *, key: str, reason: str, dependants: str, dry_run: bool, **_: Any
+        self,
+        *,
+        key: str | None,
+        filter: list[str] | None,
+        reason: str,
+        dependants: str,
+        dry_run: bool,
+        **_: Any,
     ) -> command_base.Document:
+        if filter:
+            return bulk.carry_out("cancel", filter, reason=reason, dry_run=dry_run)
+        assert key
         task = the_task(key)
         # seen first, in a transaction that is taken back: afterwards nobody could tell what followed from it
         followed = Task.objects.cancellation(task.pk, by=command_base.BY, dependants=dependants)
         if not dry_run:
             Task.objects.act(task.pk, "cancel", by=command_base.BY, reason=reason, dependants=dependants)
         return {**document_of(task), **follows(followed), "dry_run": dry_run}
+
+    def changed(self, document: command_base.Document) -> None:
+        """What was done to one task, or to many."""
+        if "matched" in document:
+            for line in bulk.lines(document):
+                self.stdout.write(line)
+        elif "dependants" in document:
+            self.cancelled(document)
+        else:
+            self.shown(document)
 
     def cancelled(self, document: command_base.Document) -> None:
         done = "would be cancelled" if document["dry_run"] else "is cancelled"
@@ -139,13 +181,32 @@ class Command(command_base.Command):
         Task.objects.release(task.pk, task.fence, by=the_person(person), reason=reason)
         return document_of(task)
 
-    def act_on(self, method: str, *, key: str, reason: str, **_: Any) -> command_base.Document:
+    def act_on(
+        self,
+        method: str,
+        *,
+        key: str | None,
+        filter: list[str] | None,
+        reason: str,
+        dry_run: bool,
+        to: str = "",
+        **_: Any,
+    ) -> command_base.Document:
+        how = {"priority": bulk.PRIORITIES[to]} if to else {}
+        if filter:
+            return bulk.carry_out(method, filter, reason=reason, dry_run=dry_run, **how)
+        assert key
         task = the_task(key)
-        Task.objects.act(task.pk, method, by=command_base.BY, reason=reason)
-        return document_of(task)
+        with transaction.atomic():
+            if not (to and task.priority_name == to):  # it has that already
+                Task.objects.act(task.pk, method, by=command_base.BY, reason=reason, **how)
+            task.refresh_from_db()
+            transaction.set_rollback(dry_run)
+        return {"key": task.key, "state": task.state, "dry_run": dry_run}
 
     def shown(self, document: command_base.Document) -> None:
-        self.stdout.write(f"{document['key']} is {document['state']}.")
+        would = "would be" if document.get("dry_run") else "is"
+        self.stdout.write(f"{document['key']} {would} {document['state']}.")
 
 
 def document_of(task: Task) -> command_base.Document:

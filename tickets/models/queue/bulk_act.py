@@ -170,7 +170,9 @@ class Managing(models.Manager["BulkAct"]):
         now = sql.ClockTimestamp()
         drafts = models.Q(state=BulkAct.State.PREPARED, created_at__lt=now - KEPT_DRAFTS)
         old = self.filter(drafts | models.Q(ended_at__lt=now - KEPT)).values("pk")[:most]
-        return self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[1].get("tickets.BulkAct", 0)
+        return (
+            self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[1].get("tickets.BulkAct", 0)
+        )
 
     def seen_by(self, who: Actor) -> models.QuerySet[BulkAct]:
         """Those whose projects `who` all sees."""

@@ -40,6 +40,8 @@ TASK: Sequence[type[TaskAction]] = (
     task.Bump,
     task.Cancel,
 )
+# Those on the page of a task itself.
+OF_TASK: Sequence[type[TaskAction]] = (*TASK[:-1], task.Prioritise, TASK[-1])
 DISCOVERY: Sequence[type[discovery.Decision]] = (
     discovery.MakeTask,
     discovery.OpenTicket,

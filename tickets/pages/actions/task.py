@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from omoi_site import humanize
 from omoi_site.database import sql
 from tickets.models import Task, Ticket
-from tickets.models.task.readiness import retriable
+from tickets.models.task.readiness import OPEN, retriable
+from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
 from tickets.pages.actions.action import TaskAction, counted, expect_state
+from tickets.pages.forms import ActionForm, TaskPriorityForm
 
 
 class Intervention(TaskAction):
@@ -65,6 +67,33 @@ class Bump(Intervention):
     @property
     def effects(self) -> Sequence[str]:
         return ["It goes before all other work, permanently."]
+
+
+class Prioritise(TaskAction):
+    name = "priority"
+    label = "Priority"
+    icon = "signal-high"
+    event = "task.edited"
+
+    @property
+    def available(self) -> bool:
+        return self.task.state in OPEN
+
+    @property
+    def effects(self) -> Sequence[str]:
+        return [f"It is {self.task.priority_name} now. Its place in the order of work changes with it."]
+
+    def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
+        return TaskPriorityForm(data, label=self.reason_label, least=self.least_reason, **how)
+
+    @sql.atomic
+    def do(self, values: dict[str, Any]) -> str:
+        with Ticket.objects.lock(pk=self.task.ticket_id):  # lock the ticket before its tasks
+            task = Task.objects.select_for_update(no_key=True).get(pk=self.task.pk)
+            expect_state(str(task.events), values)
+            how = {"priority": Priority[values["priority"].upper()].value, "reason": values["reason"]}
+            Task.objects.filter(pk=task.pk).prioritise(by=self.by, **how)
+        return f"{self.task.key} has the priority {values['priority']}"
 
 
 class Cancel(Intervention):

@@ -28,6 +28,14 @@ from tickets.pages.previews import terminal
 CLAIMS, RELATED = 20, 50  # that are shown
 SHOWN = 32 << 10  # bytes of the end of an output, at first
 LONGEST_BRIEF = 60_000  # characters
+QUOTED = 150  # characters of an error that its cause quotes at least
+WHY = {
+    "failed": "Why it failed",
+    "running": "At work",
+    "ready": "Why it waits",
+    "waiting": "Why it waits",
+    "stuck": "Why it is stuck",
+}
 RELATIVES = sql.statement(__file__, "task_relatives")
 
 
@@ -80,7 +88,7 @@ class TaskPage:
 
     @cached_property
     def actions(self) -> list[Action]:
-        possible = (kind(self.task, self.by, self.permissions) for kind in actions.TASK)
+        possible = (kind(self.task, self.by, self.permissions) for kind in actions.OF_TASK)
         return [action for action in possible if action.available]
 
     # -- why it does not move
@@ -89,7 +97,17 @@ class TaskPage:
     def explanation(self) -> dict[str, Any]:
         if self.task.state not in ("pending", "claimed", "failed"):
             return {"waiting_on": None, "causes": [], "late": []}
-        return Task.objects.explanations([self.task.pk])[self.task.pk]
+        return Task.objects.explanations([self.task.pk], page=self.task.ticket_key)[self.task.pk]
+
+    @property
+    def why_title(self) -> str:
+        return WHY.get(self.status, "How it ended")
+
+    @property
+    def long_error(self) -> bool:
+        """Whether its error is longer than what its cause says of it."""
+        error = self.task.error.strip()
+        return self.status == "failed" and (len(error) > QUOTED or "\n" in error)
 
     @cached_property
     def causes(self) -> Sequence[Any]:
