@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.factories import complete, fail
 from tests.support.browser import PHONE, WIDE
@@ -52,36 +53,111 @@ def work(project, ticket, ada, bob, operator):
     return tasks
 
 
-def test_shots(window, operator, work, project):
-    bulk = BulkAct.objects.prepare("retry", TaskFilter(status="all"), by=operator, projects=[project])
-    done = BulkAct.objects.prepare("retry", TaskFilter(status="all"), by=operator, projects=[project])
-    other = (
-        BulkAct.objects.prepare("cancel", TaskFilter(text="no"), by=operator, projects=[project])
-        if 0
-        else None
-    )
-    pages = {
-        "list": "/tasks/",
-        "same": "/tasks/?failure=transient&status=failed",
-        "empty": "/tasks/?text=zz",
-        "held": f"/tasks/{work[3].key}/",
-        "failed": f"/tasks/{work[1].key}/",
-        "waiting": f"/tasks/{work[5].key}/",
-        "confirm": f"/tasks/bulk/{bulk.pk}/",
-    }
-    for theme, size in (("light", WIDE), ("dark", PHONE)):
-        shown = window(operator, size=size, theme=theme)
-        for name, path in pages.items():
-            page = shown.go(path)
-            page.wait_for_load_state("networkidle")
-            print(name, theme, shown.width, shown.faults(), shown.trailing_dots())
-            page.screenshot(path=f"/tmp/c-shots/{name}-{theme}.png", full_page=True)
-        print(shown.complaints)
-    BulkAct.objects.confirm(done.pk, by=operator, reason="The sandbox is mended")
-    BulkAct.objects.carry_on()
-    for theme, size in (("light", WIDE),):
-        shown = window(operator, size=size, theme=theme)
-        page = shown.go(f"/tasks/bulk/{done.pk}/")
+@pytest.fixture
+def bulks(work, project, operator):
+    """One to be confirmed, and one that has ended."""
+    everything = TaskFilter(status="all")
+    made = [BulkAct.objects.prepare("retry", everything, by=operator, projects=[project]) for _ in range(2)]
+    BulkAct.objects.confirm(made[1].pk, by=operator, reason="The sandbox is mended. " * 20)
+    while BulkAct.objects.carry_on():
+        pass
+    return made
+
+
+@pytest.mark.parametrize(("theme", "size"), LOOKS)
+def test_they_are_for_everybody(window, operator, work, theme, size):
+    shown = window(operator, size=size, theme=theme)
+    for path in ("/tasks/", f"/tasks/{work[3].key}/"):
+        page = shown.go(path)
         page.wait_for_load_state("networkidle")
-        print("done", theme, shown.width, shown.faults(), shown.trailing_dots())
-        page.screenshot(path=f"/tmp/c-shots/done-{theme}.png", full_page=True)
+        assert shown.faults() == [], path
+        assert shown.width <= size[0], path
+        assert shown.trailing_dots() == [], path
+    assert shown.complaints == shown.elsewhere == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("theme", "size"), LOOKS)
+def test_so_are_what_is_rarer(window, operator, work, bulks, theme, size):
+    shown = window(operator, size=size, theme=theme)
+    paths = [f"/tasks/{work[number].key}/" for number in (0, 1, 4, 5)]
+    paths += [f"/tasks/bulk/{bulk.pk}/" for bulk in bulks]
+    for path in (*paths, "/tasks/?text=nothing", "/tasks/?failure=transient&status=odd", "/tasks/OMO-9.9/"):
+        page = shown.go(path)
+        page.wait_for_load_state("networkidle")
+        assert shown.faults() == [], path
+        assert shown.width <= size[0], path
+        assert shown.trailing_dots() == [], path
+    assert [said for said in shown.complaints if "404" not in said] == []
+
+
+@pytest.mark.full
+def test_what_is_chosen_stays_chosen_and_is_acted_on(window, operator, work, ada, ticket):
+    page = window(operator).live("/board/")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    page.wait_for_selector("#live[data-state=live]")
+    page.keyboard.press("j")
+    expect(page.locator(f"#open-{work[1].pk}")).to_be_focused()
+    page.keyboard.press("x")
+    page.locator(f"#task-{work[5].pk}").check()
+
+    [new] = Task.objects.add(ticket, [TaskSpec("One more")], by=operator)
+    expect(page.locator(f"#row-{new.pk}")).to_be_visible()
+    expect(page.locator("#chosen-number")).to_have_text("2 chosen")
+    expect(page.locator(f"#task-{work[1].pk}")).to_be_checked()
+
+    page.locator("#bulk-retry").click()
+    page.get_by_label("Why").fill("Mended")
+    expect(page.locator(".bulk-numbers")).to_contain_text("1 can be retried.")
+    page.get_by_role("button", name="Retry 1 task").click()
+    page.wait_for_selector("#bulk-part")
+    BulkAct.objects.carry_on()
+    expect(page.locator("#bulk-title")).to_have_text("Finished")
+    expect(page.locator(".bulk-numbers")).to_contain_text("1 task retried.")
+
+
+@pytest.mark.full
+def test_output_comes_while_it_is_watched_and_is_followed(window, operator, work, ada):
+    page = window(operator).live(f"/tasks/{work[3].key}/")
+    output = TaskOutput.objects.of(work[3])
+
+    def send(text, place=output.size):
+        TaskOutput.objects.add_one(NewOutput(work[3].pk, output.fence, place, text), by=ada)
+
+    send(b"\nline" * 200)
+    expect(page.locator("#output")).to_contain_text("line\nline")
+    at_end = "b => b.scrollHeight - b.scrollTop - b.clientHeight < 5"
+    page.wait_for_function(f"({at_end})(document.querySelector('#output'))")
+    page.locator("#output").evaluate("box => { box.scrollTop = 0; box.dispatchEvent(new Event('scroll')); }")
+    send(b"\nthe last one", output.size + 1_000)
+    expect(page.locator("#output")).to_contain_text("the last one")
+    assert page.locator("#output").evaluate("box => box.scrollTop") == 0
+
+
+@pytest.mark.full
+def test_they_work_without_script(browser, web, operator, work, window):
+    shown = window(operator)
+    cookies = shown.context.cookies()
+    plain = browser.new_context(java_script_enabled=False)
+    try:
+        plain.add_cookies(cookies)
+        page = plain.new_page()
+        page.goto(f"http://{web.host}/tasks/?status=failed")
+        page.locator("#choose-of").select_option("all")
+        page.locator("#bulk-retry").click()
+        page.get_by_label("Why").fill("Mended")
+        page.get_by_role("button", name="Retry 2 tasks").click()
+        expect(page.locator("#bulk-title")).to_contain_text("retries 2 tasks")
+        BulkAct.objects.carry_on()
+        page.reload()
+        expect(page.locator(".bulk-numbers")).to_contain_text("2 tasks retried.")
+        page.goto(f"http://{web.host}/tasks/{work[5].key}/")
+        page.locator(f"#task-priority-{work[5].pk}").click()
+        page.get_by_label("Priority", exact=True).select_option("critical")
+        page.get_by_label("Why").fill("Tonight")
+        page.get_by_role("button", name="Priority").click()
+        expect(page).to_have_url(f"http://{web.host}/tasks/{work[5].key}/")
+        expect(page.locator(".message")).to_contain_text("critical")
+    finally:
+        plain.close()
