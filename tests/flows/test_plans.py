@@ -27,6 +27,7 @@ from tests.support.api_client import ROOT, api_of
 from tests.support.both_ways import scope
 from tests.support.costs import Cost, costs
 from tickets.models import (
+    BulkAct,
     CapacityFull,
     CheckRun,
     Edge,
@@ -39,6 +40,7 @@ from tickets.models import (
     ScheduleSpec,
     StoredEstimate,
     Task,
+    TaskOutput,
     TaskSpec,
     TemplateSpec,
     Ticket,
@@ -53,7 +55,9 @@ from tickets.models.claim.history import past_claims
 from tickets.models.claim.quota import follow_pools
 from tickets.models.estimate import expected_late
 from tickets.models.estimate.estimate import estimate
+from tickets.models.output.task_output import NewOutput
 from tickets.models.pool_state import documents
+from tickets.models.queue.task_filter import TaskFilter
 from tickets.models.task.documents import TaskQuery
 from tickets.models.task.task_spec import NeedSpec
 from tickets.runtime import sweeps
@@ -323,6 +327,43 @@ def look_at_board(world: World) -> None:
         assert browser.get("/board/", {"project": "OMO", **query}).status_code == 200
 
 
+def look_at_tasks(world: World) -> None:
+    """The list by each of its filters, and one task that has printed something."""
+    browser = Client()
+    browser.force_login(get_user_model().objects.create_superuser("looks"))
+    [claim] = Task.objects.claim(by=world.ada)
+    TaskOutput.objects.add([NewOutput(claim.task, claim.fence, 0, b"so far")], by=world.ada)
+    TaskOutput.objects.forget()
+    for query in (
+        {},
+        {"status": "all", "sort": "newest", "project": "OMO"},
+        {"status": "ready"},
+        {"error": "d41d8cd98f00b204"},
+        {"failure": "permanent"},
+        {"waiting_on": "operator"},
+        {"text": "task 7"},
+        {"text": "OMO-1000007"},
+        {"agent": "ada", "capability": "skill-1"},
+    ):
+        assert browser.get("/tasks/", query).status_code == 200
+    assert browser.get(f"/tasks/{claim.key}/").status_code == 200
+
+
+def act_on_many(world: World) -> None:
+    """On 20,000 tasks: prepared, looked at, and a batch of it done; and on all of a ticket."""
+    person = get_user_model().objects.create_superuser("many")
+    browser = Client()
+    browser.force_login(person)
+    failed, few = TaskFilter(status="failed"), TaskFilter(ticket=f"OMO-{large_world.FIRST + 7}")
+    for act, asked, more in (("retry", failed, {}), ("prioritise", few, {"priority": 1})):
+        bulk = BulkAct.objects.prepare(act, asked, by=person, projects=[world.ticket.project], **more)
+        assert browser.get(f"/tasks/bulk/{bulk.pk}/").status_code == 200
+        BulkAct.objects.confirm(bulk.pk, by=person, reason="mended", **more)
+        assert BulkAct.objects.carry_on(bulk.pk) == (bulk.number > 500)
+        assert browser.get(f"/tasks/bulk/{bulk.pk}/").status_code == 200
+    BulkAct.objects.forget()
+
+
 def look_at_the_overview(world: World) -> None:
     browser = Client()
     browser.force_login(get_user_model().objects.create_superuser("looks"))
@@ -446,6 +487,8 @@ ACTS: dict[str, Callable[[World], None]] = {
     "look at pages": look_at_pages,
     "look at a gate": look_at_a_gate,
     "look at the board": look_at_board,
+    "look at the tasks": look_at_tasks,
+    "act on many tasks": act_on_many,
     "look at the overview": look_at_the_overview,
     "look at the agents": look_at_agents,
     "look at what needs attention": look_at_attention,

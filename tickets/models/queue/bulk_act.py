@@ -24,6 +24,7 @@ from agents.models.actor import sees_all
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, NotFound, OmoiError
+from tickets.models.queue.queue_page import FEW, states_of
 from tickets.models.queue.task_filter import TaskFilter
 from tickets.models.queue.why_not import RIGHT, WORDS, Group, Judge
 from tickets.models.task.task import Task
@@ -35,7 +36,6 @@ MOST_TRIES = 3  # of a batch in which something goes wrong
 MOST_RUNNING = 20  # at once, by the same person
 MOST_EXAMPLES = 20  # keys that are kept of those left out for one reason
 KEPT_DRAFTS, KEPT = timedelta(hours=1), timedelta(days=60)
-FREEZE = sql.statement(__file__, "freeze_tasks", condition="{condition}")
 log = logging.getLogger(__name__)
 
 
@@ -67,11 +67,12 @@ class Managing(models.Manager["BulkAct"]):
         params = {
             **asked.params,
             "projects": [project.pk for project in projects],
+            "states": states_of(asked.status),
             "most": MOST,
             "bulk": bulk.pk,
             "batch": BATCH,
         }
-        found = sql.one(FREEZE.replace("{condition}", asked.condition), params)
+        found = sql.one(_freeze_statement(asked), params)
         assert found
         if not found["number"]:
             raise Invalid("no task matches", field="tasks", next_action="Change the filter, or choose tasks.")
@@ -341,6 +342,16 @@ class BulkBatch(models.Model):
         self.not_done = {why: list(ids) for why, ids in not_done.items() if ids}
         self.ended_at = sql.ClockTimestamp()
         self.save(update_fields=["done", "not_done", "ended_at"])
+
+
+def _freeze_statement(asked: TaskFilter) -> str:
+    condition = f"({asked.condition})"
+    if set(FEW) & set(asked.names):
+        of_projects = "t.project_id = ANY (%(projects)s::bigint[])"
+        found = f"SELECT t.id, t.project_id FROM tickets_task t WHERE {of_projects} AND {condition}"
+    else:
+        found = sql.statement(__file__, "all_of_states", condition=condition)
+    return sql.statement(__file__, "freeze_tasks", found=found)
 
 
 def _by_reason(groups: Sequence[Group]) -> dict[str, list[int]]:

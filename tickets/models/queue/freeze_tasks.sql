@@ -3,10 +3,11 @@
 WITH matching AS MATERIALIZED (
   SELECT
     t.id,
+    t.project_id,
     row_number() OVER (ORDER BY t.id) - 1 AS n
-  FROM tickets_task t
-  WHERE t.project_id = ANY (%(projects)s::bigint[])
-    AND {condition}
+  FROM (
+    {found}
+  ) t
   ORDER BY t.id
   LIMIT %(most)s::bigint + 1
 ),
@@ -26,6 +27,5 @@ batches AS (
 
 SELECT
   count(*) AS number,
-  coalesce(array_agg(DISTINCT t.project_id), '{}') AS projects
+  coalesce(array_agg(DISTINCT m.project_id), '{}') AS projects
 FROM matching m
-JOIN tickets_task t ON t.id = m.id

@@ -53,6 +53,11 @@ NAMED = re.compile(r"%\((\w+)\)s")
 COUNTS = sql.statement(__file__, "queue_counts", ready=READY)
 
 
+def states_of(status: str) -> list[str]:
+    """The states of the tasks that have this status."""
+    return sorted({PLACES[place][0] for place in OF_STATUS[status]})
+
+
 class Place(NamedTuple):
     """Where a page ends: the place of its last task, and its id."""
 

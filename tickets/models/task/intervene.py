@@ -170,7 +170,8 @@ class TaskInterventions(WaitingTasks[Row]):
             "SELECT id FROM tickets_ticket WHERE id = ANY (%s) ORDER BY id FOR SHARE",
             [sorted(set(self.values_list("ticket_id", flat=True)))],
         )
-        ended = self.filter(RETRIABLE_Q).select_related("ticket__workflow").order_by("id")
+        # not joined: of many tasks, the plan would read all tickets
+        ended = self.filter(RETRIABLE_Q).prefetch_related("ticket__workflow").order_by("id")
         refusals: dict[tuple[int, str], PhaseLeft | None] = {}
         for task in ended:
             if (place := (task.ticket_id, task.phase)) not in refusals:
