@@ -28,8 +28,8 @@ class Printed:
                 del self.tail[:-ROOM]
 
     def fetch(self, *, ended: bool = False) -> list[tuple[int, bytes]]:
-        """What has come since the last call, each with the bytes that were printed before it. A letter that is
-        not whole yet waits for its rest, unless the job has `ended`.
+        """What has come since the last call, each with the bytes that were printed before it. A letter that
+        is not whole yet waits for its rest, unless the job has `ended`.
         """
         with self.lock:
             del self.tail[: max(0, len(self.tail) - ROOM)]

@@ -1,5 +1,5 @@
-"""`manage.py tasks take|settle|release|reassign|cancel|retry|bump|prioritize KEY`, and the last four for all tasks
-that match a filter.
+"""`manage.py tasks take|settle|release|reassign|cancel|retry|bump|prioritize KEY`, and the last four for all
+tasks that match a filter.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class Command(command_base.Command):
             "--dependants",
             choices=[*POLICIES, ASK],
             default=ASK,
-            help="what becomes of tasks that need its success (ask: refuse, and list them); with --filter, what"
-            " each need says",
+            help="what becomes of tasks that need its success (ask: refuse, and list them); with --filter,"
+            " what each need says",
         )
         retry = verb(
             "retry", act=partial(self.act_on, "retry"), show=self.changed, help="Let it be tried again."

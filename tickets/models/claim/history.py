@@ -72,8 +72,8 @@ def past_claims(
 
 
 def claims_of_task(task: int, ticket: str, *, limit: int) -> list[PastClaim]:
-    """The claims of this task of a ticket that have ended, newest first, as far as the latest `OF_TASK` events
-    of the ticket tell of them.
+    """The claims of this task of a ticket that have ended, newest first, as far as the latest `OF_TASK`
+    events of the ticket tell of them.
     """
     params = {"topic": f"ticket:{ticket}", "subject": f"task:{task}", "limit": limit}
     return [_past_claim(row) for row in sql.rows(TASK_CLAIMS, params)]

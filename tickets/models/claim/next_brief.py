@@ -8,7 +8,10 @@ from omoi_site.database import sql
 from tickets.models.claim.claim_sql import BRIEF, GRANTED
 from tickets.models.claim.granted_claim import claim_of
 
-NEXT = f"SELECT{GRANTED},\n{BRIEF}\nFROM tickets_task t\nJOIN tickets_ticket k ON k.id = t.ticket_id\nWHERE t.id = %s"
+NEXT = (
+    f"SELECT{GRANTED},\n{BRIEF}\n"
+    "FROM tickets_task t\nJOIN tickets_ticket k ON k.id = t.ticket_id\nWHERE t.id = %s"
+)
 
 
 def next_brief(task: int) -> dict[str, Any]:

@@ -1,5 +1,5 @@
--- The claims of a task that have ended, newest first, as the journal of its ticket has them. `examined` bounds
--- how far back it is read.
+-- The claims of a task that have ended, newest first, as the journal of its ticket has them. `examined`
+-- bounds how far back it is read.
 SELECT
   e.id AS place,
   e.at,

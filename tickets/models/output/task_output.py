@@ -28,23 +28,7 @@ HOLD = sql.statement(
     __file__, "hold_output", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER, active=SHOWS_PROGRESS
 )
 STORE = sql.statement(__file__, "store_output", head=str(HEAD), tail=str(TAIL))
-FORGET = f"""
-WITH old AS (
-  DELETE FROM tickets_taskoutput
-  WHERE id = ANY (ARRAY(
-    SELECT id
-    FROM tickets_taskoutput
-    WHERE updated_at < clock_timestamp() - {KEPT}
-    ORDER BY updated_at
-    LIMIT %s
-  ))
-  RETURNING id
-)
-DELETE FROM tickets_outputpiece p
-USING old
-WHERE p.output_id = old.id
-RETURNING p.output_id
-"""
+FORGET = sql.statement(__file__, "forget_outputs", kept=KEPT)
 
 
 class NewOutput(NamedTuple):
@@ -95,7 +79,7 @@ class Outputs(models.Manager["TaskOutput"]):
         return size
 
     def of(self, task: Any, *, fence: int | None = None, attempt: int | None = None) -> TaskOutput | None:
-        """The output of this claim, or of the newest claim with this attempt, or of the newest that has one."""
+        """The output of this claim, of the newest claim with this attempt, or of the newest that has one."""
         found = self.filter(task_id=task.pk)
         if fence is not None:
             found = found.filter(fence=fence)
@@ -109,7 +93,7 @@ class Outputs(models.Manager["TaskOutput"]):
 
     def forget(self, most: int = 1_000) -> int:
         """Delete outputs that ended long ago; returns how many."""
-        return len({row["output_id"] for row in sql.rows(FORGET, [most])})
+        return len(sql.rows(FORGET, [most]))
 
 
 def _pieces(output: int, place: int, sent: bytes) -> Iterator[tuple[int, int, int, str]]:

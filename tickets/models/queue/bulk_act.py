@@ -88,7 +88,7 @@ class Managing(models.Manager["BulkAct"]):
 
     @sql.atomic
     def confirm(self, pk: int, *, by: Actor, reason: str, priority: int | None = None) -> BulkAct:
-        """From now on it is carried out. Confirmed twice, nothing happens again. Raises Forbidden, BulkClosed."""
+        """From now on it is carried out; confirmed twice, once. Raises Forbidden, BulkClosed."""
         bulk = self._locked(pk)
         if bulk.actor != label(by):
             raise Forbidden("somebody else has prepared this: prepare your own")

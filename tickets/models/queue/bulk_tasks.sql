@@ -1,5 +1,5 @@
--- What decides whether an act on these tasks is possible, grouped by it. `origin`: the phase that a blocked or
--- cancelled ticket came from.
+-- What decides whether an act on these tasks is possible, grouped by it. `origin`: the phase that a blocked
+-- or cancelled ticket came from.
 SELECT
   t.project_id,
   t.state,

@@ -46,7 +46,7 @@ CONDITIONS = {
     "priority": "t.priority = %(priority)s::smallint",
     "error": "t.state = 'failed' AND omoi_error_mark(t.error) = %(error)s::text",
     "failure": (
-        "t.state = 'failed' AND (t.failure = %(failure)s::text OR t.tried -> -1 ->> 'kind' = %(failure)s::text)"
+        "t.state = 'failed' AND %(failure)s::text IN (t.failure, coalesce(t.tried -> -1 ->> 'kind', ''))"
     ),
 }
 

@@ -207,8 +207,8 @@ class TaskInterventions(WaitingTasks[Row]):
 
     @sql.atomic
     def prioritise(self, *, by: Actor, reason: str, priority: int) -> list[int]:
-        """Give the open tasks of this set this priority, and their new place in the order of work. Returns the
-        ids of those that had another one.
+        """Give the open tasks of this set this priority, and their new place in the order of work. Returns
+        the ids of those that had another one.
         """
         self._require(by)
         reason = field_limits.reason(reason, 1, "say why their priority changes")

@@ -34,7 +34,9 @@ def task_list(request: HttpRequest) -> HttpResponse:
 
 @page
 def task(request: HttpRequest, key: str) -> HttpResponse:
-    """`?claim=`: the fence of the one whose output is shown; `?earlier=1`: all that is kept of it. `?part=output`: only that."""
+    """`?claim=`: the fence of the one whose output is shown; `?earlier=1`: all that is kept of it;
+    `?part=output`: only that.
+    """
     cursor = Event.objects.current_cursor()
     found = task_of(key, by=request.user)
     if found is None:
