@@ -19,6 +19,7 @@ from tickets.models import (
     Artifact,
     Awaited,
     Blob,
+    BulkAct,
     CheckRun,
     Chunk,
     Comment,
@@ -42,6 +43,7 @@ from tickets.models import (
     StoredEstimate,
     SweepRun,
     Task,
+    TaskOutput,
     TaskSpec,
     TemplateLaunch,
     TemplateSpec,
@@ -50,6 +52,8 @@ from tickets.models import (
     TicketTemplate,
     Verdict,
 )
+from tickets.models.output.task_output import NewOutput
+from tickets.models.queue.task_filter import TaskFilter
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +121,9 @@ def all_kinds(project, ticket, task, ada, operator):
     [claim] = Task.objects.claim(by=ada)
     Task.objects.settle([Outcome(claim.task, claim.fence, "completed", discoveries=found)], by=ada)
     [claim] = Task.objects.claim(by=ada)
+    TaskOutput.objects.add([NewOutput(claim.task, claim.fence, 0, b"so far")], by=ada)
     fail(claim, by=ada, kind="validation")
+    BulkAct.objects.prepare("cancel", TaskFilter(), by=operator, projects=[project])
     store_waits()
     HourlyFigures.objects.count_events()
     HourlyFigures.objects.sample_queue()
