@@ -433,6 +433,7 @@ def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
     }
     inner = {
         "Blob",
+        "BulkBatch",
         "Chunk",
         "Awaited",
         "FiguresPlace",
@@ -441,9 +442,11 @@ def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
         "LaneLook",
         "LaneWait",
         "LatestGrant",
+        "OutputPiece",
         "Reply",
         "SignInTry",
         "SweepRun",
+        "TaskOutput",
         "TaskWait",
         "TicketWait",
         "WaitSweep",

@@ -32,6 +32,7 @@ MADE = {
     *("Discovery.by", "Validation.by", "Validation.signature", "Project.workflows", "Project.profiles"),
     *("Freeze.by", "LaneWait.who", "TaskWait.who", "TicketWait.who"),
     *("Agent.pools", "Lane.pools", "Pool.profiles"),
+    *("BulkAct.actor", "TaskOutput.agent", "OutputPiece.text"),
 }
 # The verbs that take them check them.
 BY_VERB = {

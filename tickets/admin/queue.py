@@ -20,7 +20,7 @@ class BulkBatchAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     internal = True
     list_display = ["id", "bulk_id", "number", "tries", since("ended_at")]
     list_filter = [("ended_at", admin.DateFieldListFilter)]
-    search_fields = ["=bulk_id"]
+    search_fields = ["=bulk__id"]
 
 
 @admin.register(TaskOutput)
