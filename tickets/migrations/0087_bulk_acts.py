@@ -12,7 +12,7 @@ from omoi_site.database import triggers
 class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0028_heard_minutes"),
-        ("tickets", "0084_figures"),
+        ("tickets", "0086_attention_counts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

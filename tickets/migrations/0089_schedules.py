@@ -13,7 +13,7 @@ import omoi_site.field_limits
 class Migration(migrations.Migration):
     dependencies = [
         ("agents", "0028_heard_minutes"),
-        ("tickets", "0086_attention_counts"),
+        ("tickets", "0088_task_output"),
     ]
 
     operations = [
