@@ -148,6 +148,7 @@ TEMPLATES = [
                 "tickets.templatetags.agents",
                 "tickets.templatetags.attention",
                 "tickets.templatetags.buttons",
+                "tickets.templatetags.frame",
                 "tickets.templatetags.freeze",
                 "tickets.templatetags.task_graph",
             ],

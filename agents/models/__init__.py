@@ -13,6 +13,7 @@ from agents.models.person import holder
 from agents.models.pool import Pool
 from agents.models.project import Project
 from agents.models.project_spec import ProjectSpec
+from agents.models.saved_view import SavedView
 from agents.models.sign_in import SignInTry, TooManyTries
 from agents.models.versioned import Locking, Versioned
 
@@ -34,6 +35,7 @@ __all__ = [
     "Reply",
     "ResyncRequired",
     "Retired",
+    "SavedView",
     "SignInTry",
     "TooManyTries",
     "Versioned",

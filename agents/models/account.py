@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import models
@@ -15,12 +17,22 @@ class Account(Journaled):
 
     user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="account")
 
+    single_letters = models.BooleanField(
+        default=True, db_default=True, help_text="whether single letters are shortcuts on the pages"
+    )
+
     def __str__(self) -> str:
         return str(self.user)
 
     @property
     def topic(self) -> str:
         return f"user:{self.user.get_username()}"
+
+
+def set_single_letters(person: Any, allowed: bool) -> None:
+    """Whether single letters are shortcuts for this person."""
+    account, _ = Account.objects.get_or_create(user=person)
+    Account.objects.filter(pk=account.pk).update(single_letters=allowed)
 
 
 def forget_sessions(limit: int) -> int:

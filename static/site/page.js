@@ -56,14 +56,44 @@ function moveOutOfDialog(dialog) {
   document.body.append(...all(".toast, .banner", dialog));
 }
 
-function toast(text) {
+const TOAST_MS = 8000;
+
+// `undo`: the address to which an Undo is sent, with its values.
+function toast(text, undo = "") {
   const box = one("#toast");
   if (!box) return;
   moveIntoDialog(box);
   box.textContent = text;
+  if (undo) box.append(undoForm(undo));
   box.hidden = false;
+  hideLater(box);
+}
+
+// It stays while somebody points at it, or has the focus inside.
+function hideLater(box) {
   clearTimeout(box.timer);
-  box.timer = setTimeout(() => { box.hidden = true; }, 8000);
+  box.timer = setTimeout(() => {
+    if (box.matches(":hover, :focus-within")) return hideLater(box);
+    box.hidden = true;
+  }, TOAST_MS);
+}
+
+function undoForm(undo) {
+  const { pathname, searchParams } = new URL(undo, location.href);
+  const form = document.createElement("form");
+  form.method = "post";
+  form.action = pathname;
+  form.dataset.action = "";
+  searchParams.set("csrfmiddlewaretoken", one("[name=csrfmiddlewaretoken]").value);
+  for (const [name, value] of searchParams) {
+    const field = document.createElement("input");
+    Object.assign(field, { type: "hidden", name, value });
+    form.append(field);
+  }
+  const button = document.createElement("button");
+  Object.assign(button, { type: "submit", id: "undo", textContent: "Undo" });
+  form.append(button);
+  return form;
 }
 
 async function copy(button) {
@@ -156,18 +186,14 @@ addEventListener("submit", (event) => {
 
 addEventListener("pageshow", () => all("form").forEach((form) => { form.sent = false; }));
 
-// --- keyboard: single letters act only outside fields and dialogs, and can be turned off
+// --- keyboard: single letters act only outside fields and dialogs, and can be turned off in the account
 
-const letters = one("#letters");
-if (letters) {
-  letters.checked = localStorage.getItem("letters") !== "off";
-  letters.addEventListener("change", () => localStorage.setItem("letters", letters.checked ? "on" : "off"));
-}
-
-const GO_TO = {
-  a: "/agents/", o: "/", b: "/board/", n: "/attention/", t: "/tasks/", w: "/workflows/",
-};
-let goAt = 0;
+const NEXT_MS = 900;  // how soon the second of two keys follows
+const shortcuts = all("[data-keys]", one("#help") || document).map(({ dataset, children }) => ({
+  ...dataset,
+  label: children[0].textContent,
+}));
+let lastKey = { key: "", at: 0 };
 
 function typing(element) {
   return element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
@@ -176,20 +202,33 @@ function typing(element) {
 // Whether a key is meant as a shortcut.
 function isShortcut(event) {
   const modified = event.metaKey || event.ctrlKey || event.altKey;
-  return letters?.checked && !modified && !typing(event.target) && !one("dialog[open]");
+  const off = "noLetters" in document.body.dataset;
+  return !off && !modified && !typing(event.target) && !one("dialog[open]");
+}
+
+// Ticks the box of the card or row that has the focus.
+function selectFocused() {
+  document.activeElement.closest("li, tr")?.querySelector("[data-select]")?.click();
+}
+
+// What a key does on this page: it presses something that stands there, goes to a page, or is told to the
+// scripts as an event.
+function obey({ act, click, to }, event) {
+  const target = click && all(click).find((item) => item.checkVisibility());
+  if (target) target.click();
+  else if (to) location.href = to;
+  else if (act === "help") help();
+  else if (act === "filter" && one("[data-filter]")) one("[data-filter]").focus();
+  else if (act === "select") selectFocused();
+  else if (act) document.dispatchEvent(new CustomEvent("shortcut", { detail: act }));
+  if (act !== "help") event.preventDefault();
 }
 
 document.addEventListener("keydown", (event) => {
   if (!isShortcut(event)) return;
-  const { key } = event;
-  if (goAt && Date.now() - goAt < 900 && GO_TO[key]) {
-    event.stopImmediatePropagation();  // on some pages the second letter does something by itself
-    location.href = GO_TO[key];
-  }
-  goAt = key === "g" ? Date.now() : 0;
-  if (key === "?") help();
-  else if (key === "/" && one("[data-filter]")) {
-    event.preventDefault();
-    one("[data-filter]").focus();
-  }
+  const two = Date.now() - lastKey.at < NEXT_MS ? `${lastKey.key} ${event.key}` : "";
+  const found = shortcuts.find(({ keys }) => keys === two) ||
+    shortcuts.find(({ keys }) => keys === event.key);
+  lastKey = { key: event.key, at: Date.now() };
+  if (found) obey(found, event);
 });

@@ -12,17 +12,15 @@ addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || !form.matches("form[data-send]")) return;
   event.preventDefault();
-  if (!form.sending) sendForm(form, event.submitter);
+  if (!form.sending) sendForm(form, event.submitter || one("[type=submit]", form));
 });
 
-// by: the button that was pressed, whose name and value are sent too
-async function sendForm(form, by) {
-  const button = by || one("[type=submit]", form);
+async function sendForm(form, button) {
   form.sending = true;
   button.setAttribute("aria-busy", "true");
-  let answer = await answerTo(form, by);
+  let answer = await answerTo(form, button);
   // the token of a form ends with the session; whoever signed in again has another one
-  if (answer?.status === 403 && !answer.refused && await renewTokens()) answer = await answerTo(form, by);
+  if (answer?.status === 403 && !answer.refused && await renewTokens()) answer = await answerTo(form, button);
   form.sending = false;
   button.removeAttribute("aria-busy");
   if (session.other) return;  // the page says so
@@ -39,8 +37,8 @@ async function sendForm(form, by) {
   showMain(answer.main, form);
 }
 
-async function answerTo(form, by) {
-  const body = new URLSearchParams(new FormData(form, by));
+async function answerTo(form, button) {
+  const body = new URLSearchParams(new FormData(form, button));
   const headers = { ...PART_HEADERS, "HX-Request-Type": "full" };
   try {
     const sent = { method: "POST", body, headers, signal: AbortSignal.timeout(SEND_MS) };

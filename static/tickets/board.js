@@ -91,21 +91,21 @@ for (const part of live.parts) if (part.form) applyFilter(part.form);  // typed 
 
 // --- keys
 
-document.addEventListener("keydown", (event) => {
-  if (isShortcut(event) && "jkhl".includes(event.key)) moveFocus(event.key);
-});
+const STEPS = ["next", "previous", "left", "right"];
 
-// j and k walk the cards in order, h and l go to the column beside, at the same height.
-function moveFocus(key) {
+document.addEventListener("shortcut", ({ detail }) => { if (STEPS.includes(detail)) moveFocus(detail); });
+
+// Next and previous walk the cards in order, left and right go to the column beside, at the same height.
+function moveFocus(step) {
   const seen = (root) => all("[data-nav]", root).filter((item) => item.checkVisibility());
   const items = seen(document);
   const at = items.indexOf(document.activeElement);
-  let next = items[at + (key === "j" ? 1 : -1)] || items[key === "j" ? items.length - 1 : 0];
-  if (key === "h" || key === "l") {
+  let next = items[at + (step === "next" ? 1 : -1)] || items[step === "next" ? items.length - 1 : 0];
+  if (step === "left" || step === "right") {
     const columns = all(".column").map(seen).filter((column) => column.length);
     const column = columns.findIndex((cards) => cards.includes(document.activeElement));
     const row = Math.max(0, columns[column]?.indexOf(document.activeElement) ?? 0);
-    const beside = columns[Math.min(columns.length - 1, Math.max(0, column + (key === "l" ? 1 : -1)))];
+    const beside = columns[Math.min(columns.length - 1, Math.max(0, column + (step === "right" ? 1 : -1)))];
     next = beside?.[Math.min(row, beside.length - 1)];
   }
   next?.focus();

@@ -68,7 +68,7 @@ async function submitAction(form, button) {
     return showDialog(answer.text, document.getElementById(opener.id) || opener);
   }
   one("#action-dialog").close();
-  toast(answer.text);
+  toast(answer.text, answer.headers.get("X-Undo") || "");
 }
 
 // --- what an action does depends on where it leads: without a choice every effect is shown
@@ -78,14 +78,6 @@ document.addEventListener("change", ({ target }) => {
   all(".effect-to", target.form).forEach((part) => {
     part.hidden = target.value !== "" && part.dataset.to !== target.value;
   });
-});
-
-// --- keys
-
-document.addEventListener("keydown", (event) => {
-  if (!isShortcut(event)) return;
-  if (event.key === "a") one("[id^=main-]")?.click();
-  else if (event.key === "r") one("#head-retry-failed")?.click();
 });
 
 // --- a graph opens at the task whose row is shown, else at what failed first, else at what runs

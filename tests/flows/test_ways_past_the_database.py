@@ -58,6 +58,7 @@ ALL = [
     "agents_pool",
     "agents_project",
     "agents_reply",
+    "agents_savedview",
     "agents_signintry",
     "auth_group",
     "auth_group_permissions",

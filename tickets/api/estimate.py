@@ -38,6 +38,12 @@ class LateOut(serializers.Serializer):
     expected_at = serializers.DateTimeField()
 
 
+class PastOut(serializers.Serializer):
+    count = serializers.IntegerField(help_text="how many past estimates there are")
+    low = serializers.FloatField(help_text="in a quarter of them the work took less than so many times")
+    high = serializers.FloatField(help_text="in a quarter of them it took more than so many times")
+
+
 class EstimateOut(serializers.Serializer):
     ticket = serializers.CharField()
     made_at = serializers.DateTimeField()
@@ -52,6 +58,11 @@ class EstimateOut(serializers.Serializer):
         child=serializers.CharField(), help_text="why no time can be given; empty if one is"
     )
     late = LateOut(many=True, help_text="its open tasks that are expected after their deadline")
+    past = PastOut(
+        allow_null=True,
+        help_text="what work took as a multiple of what was expected, in past estimates of this workflow;"
+        " null: there are none",
+    )
 
 
 class EstimateView(View):

@@ -87,6 +87,12 @@ class Board:
 
     @cached_property
     def columns(self) -> list[Column]:
+        """The columns with their cards."""
+        self._deal([column for column in self.outline if not column.folded])
+        return self.outline
+
+    @cached_property
+    def outline(self) -> list[Column]:
         """The phases of the project's workflows in order, BLOCKED before the last phases, CANCELLED at the
         end. Last phases are folded while there is open work.
         """
@@ -106,7 +112,6 @@ class Board:
                     [limit for limit in self.limits if limit.phase == phase],
                 )
             )
-        self._deal([column for column in columns if not column.folded])
         return columns
 
     @cached_property

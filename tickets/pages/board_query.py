@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db.models import Q
-
 from tickets.models.ticket.fields import Priority
 
 MOST = 1000  # cards a column shows
@@ -48,9 +46,7 @@ class BoardQuery:
     def narrow(self, tickets: Any) -> Any:
         """Those of `tickets` that match the filters, not counting the view."""
         if self.text:
-            tickets = tickets.filter(
-                Q(title__icontains=self.text) | Q(key__istartswith=self.text) | Q(source_id__iexact=self.text)
-            )
+            tickets = tickets.matching(self.text)
         if self.priority:
             tickets = tickets.filter(priority=Priority[self.priority.upper()])
         if self.label:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -96,7 +97,9 @@ class NeedLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Node:
-    """`cancels`: when it goes on, the others that it needed are cancelled."""
+    """`cancels`: when it goes on, the others that it needed are cancelled. `critical`: it decides when the
+    ticket is done.
+    """
 
     id: int
     x: float
@@ -109,6 +112,7 @@ class Node:
     state: str = ""
     shape: str = "task"  # task, join (a task that needs only some), sync, merge
     cancels: bool = False
+    critical: bool = False
 
 
 class Edge(NamedTuple):
@@ -123,10 +127,11 @@ class EdgeLine:
     tone: str
     path: str
     when: str = ""
+    critical: bool = False
 
 
 class Graph:
-    """`tasks`: by id."""
+    """`tasks`: by id. `critical`: the ids of those that decide when the ticket is done, in order."""
 
     def __init__(
         self,
@@ -134,7 +139,9 @@ class Graph:
         needs: Sequence[NeedLine],
         *,
         unfolded: bool,
+        critical: Sequence[int] = (),
     ) -> None:
+        self.critical = set(pairwise(critical))
         self.tasks = tasks
         self.counts = Counter(need.child_id for need in needs)
         self.needs = [need for need in needs if need.parent_id in tasks and need.child_id in tasks]
@@ -191,11 +198,11 @@ class Graph:
         """Red lines last, so that they are on top."""
         paths = self.drawing.paths.items()
         lines = [
-            EdgeLine(edge.tone, path, edge.when)
+            EdgeLine(edge.tone, path, edge.when, ends in self.critical)
             for ends, path in paths
             for edge in [self.edges[ends]]  # type: ignore[index]
         ]
-        return sorted(lines, key=lambda line: ["", "ok", "bad"].index(line.tone))
+        return sorted(lines, key=lambda line: (line.critical, ["", "ok", "bad"].index(line.tone)))
 
     @cached_property
     def conditions(self) -> list[tuple[str, str]]:

@@ -11,18 +11,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from agents.models import Project, ProjectSpec, rights
-from omoi_site import field_limits
 from omoi_site.errors import OmoiError
-from tickets.models import Ticket, TicketSpec, Workflow
-from tickets.models.ticket.fields import Priority
-from tickets.models.workflow import DEFAULT, allowed
+from tickets.models import Ticket, Workflow
+from tickets.models.workflow import DEFAULT
 from tickets.models.workflow_usage import take
+from tickets.pages.new_ticket_form import NewTicketForm
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.views import arrive, form
 from tickets.pages.workflow_views import version_of
 from tickets.templatetags.tickets import sentence
 
 WRITE = "tickets:write"
+FIRST = ("title", "description", "priority", "labels", "workflow")  # what an address may fill in
 
 
 @form
@@ -51,34 +51,29 @@ def new_project(request: HttpRequest) -> HttpResponse:
 def new_ticket(request: HttpRequest) -> HttpResponse:
     """A ticket in one of the projects in which this person may open tickets."""
     projects = writable(request.user)
-    asked = request.POST if request.method == "POST" else request.GET
-    typed = {
-        name: asked.get(name, "") for name in ("project", "title", "description", "priority", "workflow")
-    }
+    sent = request.POST if request.method == "POST" else None
+    key = (request.GET if sent is None else sent).get("project", "")
     seen = Project.objects.seen_by(request.user)
-    project = (
-        get_object_or_404(seen, key=typed["project"]) if typed["project"] else next(iter(projects), None)
-    )
+    project = get_object_or_404(seen, key=key) if key else next(iter(projects), None)
+    first = {name: request.GET.get(name, "") for name in FIRST if name in request.GET}
+    typed = NewTicketForm(projects, sent, initial={**first, "project": project.key if project else ""})
     refused = None
-    if request.method == "POST" and project:
+    if sent is not None and project and typed.is_valid():
         try:
             return arrive(request, *once(request, lambda: _opened(project, typed, request.user)))
         except OmoiError as error:
-            error.leave_trace()
-            refused = error
+            refused = typed.place(error)
     context = {
-        "typed": typed,
+        "form": typed,
         "refused": refused,
         "token": new_token(),
         "project": project,
         "projects": projects,
         "may": project in projects,
-        "workflows": _allowed(projects),
-        "priorities": [name.lower() for name in Priority.names],
-        "longest": field_limits.longest(Ticket, "title"),
         "section": "board",
     }
-    return render(request, "tickets/new/ticket.html", context, status=refused.status if refused else 200)
+    status = typed.status if refused or typed.errors else 200
+    return render(request, "tickets/new/ticket.html", context, status=status)
 
 
 @form
@@ -109,25 +104,9 @@ def _created(typed: dict[str, Any], by: Any) -> Made:
     return Made(f"{project.key} was created. Open its first ticket.", address)
 
 
-def _opened(project: Project, typed: dict[str, str], by: Any) -> Made:
-    ticket = Ticket.objects.open(project, _spec(typed), by=by)
+def _opened(project: Project, typed: NewTicketForm, by: Any) -> Made:
+    ticket = Ticket.objects.open(project, typed.spec, by=by)
     return Made(f"{ticket.key} is open.", reverse("ticket", args=[ticket.key]))
-
-
-def _spec(typed: dict[str, str]) -> TicketSpec:
-    name = typed["priority"].upper()
-    return TicketSpec(
-        typed["title"].strip(),
-        description=typed["description"].replace("\r\n", "\n"),
-        priority=Priority[name] if name in Priority.names else Priority.MEDIUM,
-        workflow=typed["workflow"] or None,
-    )
-
-
-def _allowed(projects: Sequence[Project]) -> list[str]:
-    """The workflows to choose from; which of them a project allows, the verb knows."""
-    names = [name for project in projects for name in allowed(project.workflow, project.workflows)]
-    return list(dict.fromkeys(names))
 
 
 def _names() -> list[str]:

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from omoi_site.database import sql
 from tickets.models import Tally, Task, Ticket
+from tickets.models.estimate.estimate import estimate
 from tickets.models.explain.sentences import Late
 from tickets.models.explain.ticket_explanation import own
 from tickets.models.task.readiness import READY
 from tickets.pages.actions import Action
 from tickets.pages.cause_display import with_displays
 from tickets.pages.coordination_words import Coordination
+from tickets.pages.estimate_display import EstimateDisplay
 from tickets.pages.graph import MOST, Graph, NeedLine, Node, NodeTask, TaskState, node_of
 from tickets.pages.late_display import LateDisplay, late_display
 
@@ -41,6 +43,7 @@ class TaskRow:
     needs: list[NeedLine]
     actions: list[Action]
     branch_of: str = ""
+    critical: bool = False
 
     @property
     def coordination(self) -> Coordination:
@@ -70,8 +73,9 @@ class TaskRow:
 
 
 class TaskList:
-    """`query`: view=list|graph, done=1, tasks=<page>, task=<id>, whose page is shown. `explained`: causes of
-    the ticket, which its tasks do not repeat. `actions_of`: the actions of a task.
+    """`query`: view=list|graph, done=1, tasks=<page>, task=<id>, whose page is shown; path=1: with the
+    estimate and the critical path. `explained`: causes of the ticket, which its tasks do not repeat.
+    `actions_of`: the actions of a task.
     """
 
     def __init__(
@@ -104,7 +108,7 @@ class TaskList:
         """The graph; None if there are too many tasks or no edges."""
         if self.count > MOST or not self.count:
             return None
-        graph = Graph(self.states, self.needs, unfolded=bool(self.query.get("done")))
+        graph = Graph(self.states, self.needs, unfolded=bool(self.query.get("done")), critical=self.critical)
         return graph if graph.needs else None
 
     @cached_property
@@ -170,7 +174,23 @@ class TaskList:
             else self.graph.fold_at(x, y)
             for pk, (x, y) in self.graph.drawing.places.items()
         ]
+        nodes = [self._marked(node) if node.id in self.critical else node for node in nodes]
         return sorted(nodes, key=lambda node: (node.x, node.y))
+
+    @staticmethod
+    def _marked(node: Node) -> Node:
+        return replace(node, critical=True, label=f"{node.label} · on the critical path")
+
+    @cached_property
+    def estimate(self) -> EstimateDisplay | None:
+        """When the ticket will be done, if the page is asked for that."""
+        return EstimateDisplay(estimate(self.ticket)) if self.query.get("path") else None
+
+    @cached_property
+    def critical(self) -> list[int]:
+        """The ids of the ticket's tasks on the critical path, in order."""
+        path = self.estimate.found.critical_path if self.estimate else ()
+        return [part.task for part in path if part.task in self.states]
 
     @property
     def cancels_others(self) -> bool:
@@ -191,6 +211,7 @@ class TaskList:
                 self.needs_by_child.get(pk, []),
                 self.actions_of(task),
                 self.states[pk].pattern,
+                pk in self.critical,
             )
             for pk in self.shown
             if (task := self.tasks.get(pk))

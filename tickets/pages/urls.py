@@ -1,12 +1,17 @@
 from django.urls import include, path
 
 from tickets.pages import (
+    account,
+    archived,
     artifact_views,
     attention,
+    beside,
     context_views,
+    new_task,
     new_work,
     overview,
     repositories,
+    search,
     statistics,
     version_views,
     views,
@@ -18,6 +23,10 @@ urlpatterns = [
     path("", overview.overview, name="overview"),
     path("board/", views.board, name="board"),
     path("attention/", attention.attention, name="attention"),
+    path("archived/", archived.archived, name="archived"),
+    path("search/", search.search_page, name="search"),
+    path("account/", account.account, name="account"),
+    path("account/save-view/", account.save_view, name="save_view"),
     path("agents/", include("tickets.pages.agents.urls")),
     path("tasks/", include("tickets.pages.queue.urls")),
     path("workflows/", workflow_views.workflows, name="workflows"),
@@ -51,6 +60,9 @@ urlpatterns = [
     ),
     path("tickets/<str:key>/patterns/", pattern_views.choose, name="choose_pattern"),
     path("tickets/<str:key>/patterns/<slug:name>/", pattern_views.apply, name="apply_pattern"),
+    path("tickets/<str:key>/previous/", beside.beside, {"step": -1}, name="previous_ticket"),
+    path("tickets/<str:key>/next/", beside.beside, {"step": 1}, name="next_ticket"),
+    path("tickets/<str:key>/new-task/", new_task.new_task, name="new_task"),
     path("tickets/<str:key>/<slug:name>/", views.ticket_action, name="action"),
     path("tickets/<str:key>/tasks/<int:pk>/<slug:name>/", views.task_action, name="task_action"),
 ]

@@ -27,11 +27,13 @@ from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Task, Ticket
 from tickets.models.ticket.fields import Priority
 from tickets.pages import actions
-from tickets.pages.actions.action import Outdated, expect_unmoved
+from tickets.pages.actions.action import Outdated, Undo, expect_unmoved
 from tickets.pages.board import Board
 from tickets.pages.board_query import STATES, BoardQuery
 from tickets.pages.dialog import TicketDialog
+from tickets.pages.last_board import remember
 from tickets.pages.ticket import TicketPage
+from tickets.templatetags.addresses import action_address
 from tickets.templatetags.attention import counts_for
 
 BOARD_PARAMETERS = [
@@ -143,6 +145,7 @@ def board(request: HttpRequest) -> HttpResponse:
         )
     if is_part(request) and "filter" in request.GET:
         answer["HX-Push-Url"] = str(context["address"])
+    remember(request, answer, project)
     return answer
 
 
@@ -177,6 +180,13 @@ def ticket(request: HttpRequest, key: str) -> HttpResponse:
     }
     template = "tickets/ticket/_ticket.html" if is_part(request) else "tickets/ticket/ticket.html"
     return render(request, template, context)
+
+
+def undo_headers(ticket: Ticket, undo: Undo) -> dict[str, str]:
+    """Where the page's script sends what takes an action back, as long as nobody changes the ticket."""
+    version = Ticket.objects.values_list("version", flat=True).get(pk=ticket.pk)
+    values = urlencode({**undo.values, "version": str(version)})
+    return {"X-Undo": f"{action_address(ticket.key, undo.action)}?{values}"}
 
 
 def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
@@ -218,6 +228,7 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
     back = back if back in LEADS_BACK_TO or (back == OF_TASK and isinstance(subject, Task)) else ""
     action = kind(subject, request.user)
     if request.method == "POST" and not action.previews(request.POST):
+        undo = action.undo
         try:
             result = action.perform(request.POST)
         except OmoiError as error:
@@ -225,7 +236,8 @@ def act(request: HttpRequest, ticket: Ticket, subject: Any, kind: type[actions.A
             refused = error
         else:
             if is_part(request):
-                return HttpResponse(result, content_type="text/plain; charset=utf-8")
+                how = undo_headers(ticket, undo) if undo else {}
+                return HttpResponse(result, headers=how, content_type="text/plain; charset=utf-8")
             address = _address_after(back, ticket, subject)
             return arrive(request, result, address)
         ticket = get_ticket(request, ticket.key)

@@ -15,13 +15,23 @@ register = template.Library()
 @register.simple_tag(takes_context=True)
 def frame_counts(context: dict[str, Any]) -> dict[str, str]:
     """The numbers beside the navigation, in all projects of the person; without those that are 0."""
-    person = context["request"].user
-    return counts_for(person) if person.is_authenticated else {}
+    return shown_counts(frame_of(context["request"])) if context["request"].user.is_authenticated else {}
+
+
+def frame_of(request: Any) -> dict[str, Any]:
+    """What the frame shows of whoever is signed in, read once for a page."""
+    if not hasattr(request, "frame"):
+        request.frame = attention_list.frame(by=request.user)
+    frame: dict[str, Any] = request.frame
+    return frame
 
 
 def counts_for(person: Any) -> dict[str, str]:
-    counts = attention_list.frame_counts(by=person)
-    return {name: shown_count(count) for name, count in counts.items() if count}
+    return shown_counts(attention_list.frame_counts(by=person))
+
+
+def shown_counts(counts: dict[str, Any]) -> dict[str, str]:
+    return {name: shown_count(counts[name]) for name in ("attention", "board") if counts[name]}
 
 
 def shown_count(count: int) -> str:

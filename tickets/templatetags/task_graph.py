@@ -24,6 +24,7 @@ INSIDE = """{}{}{}
 <text x="{}" y="{}" aria-hidden="true">{}</text>
 <text x="{}" y="{}" class="node-subtitle" aria-hidden="true">{}</text>"""
 CANCELS = '<g class="cancels" transform="translate(0 {})"><circle r="7"/><path d="M-3-3 3 3M3-3-3 3"/></g>'
+CRITICAL = '<path class="critical-mark" d="M8-5 13 0 8 5 3 0Z"/>'
 ICON = '<svg class="icon" x="{}" y="{}" width="15" height="15"><use href="{}#{}"{}/></svg>'
 
 
@@ -59,7 +60,9 @@ def graph_lines(graph: Any) -> SafeString:
     """The frames around the tasks of a split, and the edges."""
     frames = (FRAME.format(*frame) for frame in graph.drawing.frames)
     lines = (
-        LINE.format(f"{line.tone} {line.when and f'on-{line.when}'}".strip(), line.path)
+        LINE.format(
+            f"{line.tone} {line.when and f'on-{line.when}'}{' critical' * line.critical}".strip(), line.path
+        )
         for line in graph.lines
     )
     return mark_safe("".join([*frames, *lines]))
@@ -76,7 +79,7 @@ def graph_nodes(context: dict[str, Any], tasks: Any) -> SafeString:
 
 
 def node_markup(node: Any, address: str, symbols: str) -> str:
-    tone = node.tone if node.id else f"{node.tone} folded"
+    tone = f"{node.tone}{' critical' * node.critical}" if node.id else f"{node.tone} folded"
     return NODE.format(
         node.id, tone, escape(address), node.x, node.y, escape(node.label), inside(node, symbols)
     )
@@ -87,9 +90,10 @@ def inside(node: Any, symbols: str) -> str:
     shape = SHAPES[node.shape]
     lower = 0 if node.below else ALONE
     icon = (shape.icon[0], shape.icon[1] + lower)
+    marks = CANCELS.format(shape.middle) if node.cancels else ""
     return INSIDE.format(
         shape.outline,
-        CANCELS.format(shape.middle) if node.cancels else "",
+        f"{marks}{CRITICAL}" if node.critical else marks,
         node_icon(symbols, node.icon, node.state == "running", icon),
         shape.text,
         shape.lines[0] + lower,

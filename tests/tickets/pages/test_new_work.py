@@ -114,7 +114,8 @@ def test_what_is_typed_holds_for_whichever_project_is_chosen(page, project, oper
     )
     shown = text(page.get("/new-ticket/?project=PAY"))
     assert '<option value="PAY" selected>' in shown
-    assert "<option>simple</option><option>quick</option></select>" in shown.replace("> <", "><")
+    names = ("simple", "quick")
+    assert "".join(f'<option value="{name}">{name}</option>' for name in names) in shown.replace("> <", "><")
 
     refused = page.post("/new-ticket/", {"project": "PAY", "title": "Kept", "workflow": "simple"})
     assert (refused.status_code, 'value="Kept"' in text(refused)) == (422, True)

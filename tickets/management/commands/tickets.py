@@ -1,4 +1,6 @@
-"""`manage.py tickets open PROJECT TITLE`; with the KEY of a ticket `add-tasks`, `move`, `estimate`."""
+"""`manage.py tickets open PROJECT TITLE`; with the KEY of a ticket `add-tasks`, `move`, `estimate`,
+`pause`, `resume`, `archive`, `restore`.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +19,18 @@ from tickets.models.ticket import task_templates
 from tickets.models.ticket.template_launch import outcome
 from tickets.models.ticket.workflow_tasks import WORDS
 
+ACTS = {
+    "pause": "Let none of its tasks be claimed until it is resumed.",
+    "resume": "Let its tasks be claimed again.",
+    "archive": "Take it out of the board and the lists. It keeps everything and can be restored.",
+    "restore": "Put an archived ticket back.",
+}
+
 
 class Command(command_base.Command):
     help = (
-        "Open tickets, add the tasks to them with which their workflow begins a phase, move them, and say"
-        " when one will be done."
+        "Open tickets, add the tasks to them with which their workflow begins a phase, move, pause and"
+        " archive them, and say when one will be done."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -73,6 +82,12 @@ class Command(command_base.Command):
         move.add_argument(
             "--past-limit", action="store_true", help="on purpose, even if the phase is full; it is marked so"
         )
+        for verb, words in ACTS.items():
+            act = verbs(verb, act=self.change, show=self.changed, help=words)
+            act.set_defaults(does=verb)
+            act.add_argument("ticket", metavar="KEY", help="the ticket")
+            act.add_argument("--person", metavar="NAME", default="", help="who does it")
+            act.add_argument("--reason", default="", metavar="TEXT", help="why")
         asked = verbs(
             "estimate",
             act=self.estimate,
@@ -148,6 +163,15 @@ class Command(command_base.Command):
         before, after = humanize.phase(document["from"]), humanize.phase(document["to"])
         past = ", past its limit" if document["past_limit"] else ""
         self.stdout.write(f"{document['ticket']} moved from {before} to {after}{past}.")
+
+    def change(self, *, ticket: str, does: str, person: str, reason: str, **_: Any) -> command_base.Document:
+        by = the_person(person) if person else command_base.BY
+        row = Ticket.objects.act(the_ticket(ticket).pk, does, by=by, reason=reason)
+        return {"ticket": row.key, "paused": row.paused, "archived": bool(row.archived_at)}
+
+    def changed(self, document: command_base.Document) -> None:
+        states = [name for name in ("paused", "archived") if document[name]]
+        self.stdout.write(f"{document['ticket']} is {' and '.join(states) or 'neither paused nor archived'}.")
 
     def estimate(self, *, ticket: str, **_: Any) -> command_base.Document:
         document = asdict(estimate(the_ticket(ticket)))

@@ -139,6 +139,14 @@ def frame_counts(*, by: Actor) -> dict[str, int]:
     """The numbers beside the navigation, each at most MOST_COUNTED: `attention`, what `by` can act on;
     `board`, open tickets.
     """
+    row = frame(by=by)
+    return {name: row[name] for name in ("attention", "board")}
+
+
+def frame(*, by: Actor) -> dict[str, Any]:
+    """What every page shows of its reader: these numbers; `single_letters`, whether they are shortcuts; and
+    `views`, the name, path and query of each saved view.
+    """
     params = {**_reader(Query(mine=True), by), "most": MOST_COUNTED}
     row = sql.one(frame_statement(_asked(Query())), params)
     assert row
@@ -197,7 +205,7 @@ def frame_statement(kinds: Sequence[str]) -> str:
     swept = _swept(kinds)
     return sql.statement(
         __file__,
-        "frame_counts",
+        "frame",
         places=PLACES,
         fleet=FLEET,
         rows=_rows([kind for kind in kinds if kind not in swept]),

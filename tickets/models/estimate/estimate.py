@@ -11,6 +11,7 @@ from omoi_site.database import sql
 from tickets.models.estimate.critical_path import Ends, ends
 from tickets.models.estimate.ended_tickets import CALIBRATING, MOVES, EndedTickets
 from tickets.models.estimate.open_work import NAMED, OpenWork, listed
+from tickets.models.estimate.quantile import quantile
 from tickets.models.estimate.samples import Spell
 from tickets.models.freeze.frozen import frozen
 from tickets.models.ticket.ticket import Ticket
@@ -47,9 +48,21 @@ class Late:
 
 
 @dataclass(frozen=True)
+class Past:
+    """How the newest estimates of the workflow held: what the work took as a multiple of what was expected.
+    A quarter of them are below `low`, a quarter above `high`.
+    """
+
+    count: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Estimate:
     """expected_at: half of such tickets are done by then. likely_by: 80 of 100. Both are None where `unknown`
-    says why. critical_path: what decides it, in order. calibrated: past errors decide `likely_by`.
+    says why. critical_path: what decides it, in order. calibrated: past errors decide `likely_by`. past: how
+    former estimates held; None: there are none.
     """
 
     ticket: str
@@ -61,6 +74,7 @@ class Estimate:
     assumes: Sequence[str] = ()
     unknown: Sequence[str] = ()
     late: Sequence[Late] = field(default=())
+    past: Past | None = None
 
 
 def estimate(ticket: Ticket) -> Estimate:
@@ -89,7 +103,7 @@ def estimate(ticket: Ticket) -> Estimate:
     if not unknown and expected.known[work.last].at > LONGEST.total_seconds():
         unknown.append("It would take more than ten years")
     if unknown:
-        return Estimate(ticket.key, now, unknown=unknown, late=late)
+        return Estimate(ticket.key, now, unknown=unknown, late=late, past=_past(past.errors))
     expected_s = expected.known[work.last].at
     likely_s = past.likely(expected_s)
     calibrated = likely_s is not None
@@ -104,7 +118,13 @@ def estimate(ticket: Ticket) -> Estimate:
         critical_path=list(_critical_path(work, expected)),
         assumes=list(_assumes(work, expected, len(past.errors), calibrated=calibrated)),
         late=late,
+        past=_past(past.errors),
     )
+
+
+def _past(errors: Sequence[float]) -> Past | None:
+    """`errors` are in order."""
+    return Past(len(errors), quantile(errors, 0.25), quantile(errors, 0.75)) if errors else None
 
 
 def _stands(ticket: Ticket, *, frozen: bool) -> Iterator[str]:

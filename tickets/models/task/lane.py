@@ -41,6 +41,17 @@ def lower_floors_of(ready: str) -> str:
 LOWER = lower_floors_of("tickets_task WHERE id = ANY (%s)")
 FOLLOW = sql.statement(__file__, "follow_project")
 LANED = sql.statement(__file__, "laned_tasks")
+CAPABILITIES = """
+SELECT DISTINCT unnest(capabilities) AS name
+FROM (SELECT capabilities FROM tickets_lane WHERE project_id = %(project)s LIMIT 1000) l
+UNION
+SELECT unnest(a.capabilities)
+FROM agents_agent a
+JOIN agents_agent_projects m ON m.agent_id = a.id
+WHERE m.project_id = %(project)s
+ORDER BY name
+LIMIT %(most)s
+"""
 RELANE = """
 UPDATE tickets_task t
 SET lane_id = i.lane
@@ -72,6 +83,11 @@ class LaneQuerySet(models.QuerySet["Lane"]):
                 Pool.objects.ensure(pools)
             ids |= self._ids(MAKE, project, missing)
         return ids
+
+    @staticmethod
+    def capabilities(project: int, *, most: int) -> list[str]:
+        """The capabilities that agents of the project have or tasks of it ask for; the first `most`."""
+        return [row["name"] for row in sql.rows(CAPABILITIES, {"project": project, "most": most})]
 
     @staticmethod
     def _ids(statement: str, project: int, marks: Collection[Marks]) -> dict[Marks, int]:

@@ -97,7 +97,7 @@ def page_params(query: TicketQuery, *, limit: int, before: int | None = None) ->
         "priority": query.priority,
         "label": query.label,
         "text": query.text,
-        "like": f"%{_literal(query.text)}%",
+        "like": f"%{literal(query.text)}%",
         "before": LAST if before is None else before,
         "limit": limit,
         "examined": EXAMINED if query.asked else 0,
@@ -109,7 +109,7 @@ def page_statement(query: TicketQuery) -> str:
     return _page(bool(query.project), query.archived, query.indexed, query.asked)
 
 
-def _literal(text: str) -> str:
+def literal(text: str) -> str:
     """The text for LIKE, where it stands for itself."""
     return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 

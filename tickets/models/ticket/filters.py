@@ -40,6 +40,13 @@ class TicketFilters(Locking[Row]):
         """All tickets that are not archived."""
         return self.filter(archived_at=None)
 
+    def matching(self, text: str) -> models.QuerySet[Row]:
+        """Tickets with the text in their title, or at the beginning of their key, or as the id in the tool
+        they were imported from.
+        """
+        named = models.Q(key__istartswith=text) | models.Q(source_id__iexact=text)
+        return self.filter(named | models.Q(title__icontains=text))
+
     def unfinished(self) -> models.QuerySet[Row]:
         """Tickets that are neither cancelled nor in a last phase of their workflow, and those that are but
         still have open tasks.

@@ -27,6 +27,8 @@ TICKET: Sequence[type[TicketAction]] = (
     templates.AddTasks,
     moves.Cancel,
     moves.Force,
+    ticket.Archive,
+    ticket.Restore,
     approvals.Approve,
     approvals.RequestChanges,
     approvals.Reject,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -36,6 +36,13 @@ class Outdated(OmoiError):
 
     code = "outdated"
     title = "This has changed since you opened the page"
+
+
+class Undo(NamedTuple):
+    """The action that takes another back, and its values."""
+
+    action: str
+    values: dict[str, str]
 
 
 class Permissions:
@@ -118,6 +125,11 @@ class Action:
     def warning(self) -> str:
         """What it would do that nobody may want, in a sentence; empty if nothing. It is done all the same."""
         return ""
+
+    @property
+    def undo(self) -> Undo | None:
+        """What takes it back, asked before it is done; None if nothing does."""
+        return None
 
     @property
     def last_change(self) -> Event | None:

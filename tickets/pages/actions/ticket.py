@@ -13,7 +13,7 @@ from tickets.models import Link, Notice, NotReady, Task, Ticket, TicketSpec
 from tickets.models.attention.notice import NoticeQuerySet
 from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.past_phases import FOLLOW_UP
-from tickets.pages.actions.action import TicketAction, counted, expect_state
+from tickets.pages.actions.action import TicketAction, Undo, counted, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
 from tickets.pages.forms import ActionForm, PriorityForm
 
@@ -40,6 +40,10 @@ class Pause(TicketAction):
         )
         return f"{self.ticket.key} is paused"
 
+    @property
+    def undo(self) -> Undo:
+        return Undo("resume", {})
+
 
 class Resume(TicketAction):
     name = "resume"
@@ -56,6 +60,59 @@ class Resume(TicketAction):
     def do(self, values: dict[str, Any]) -> str:
         Ticket.objects.act(self.ticket.pk, "resume", by=self.by, version=values["version"])
         return f"{self.ticket.key} goes on"
+
+    @property
+    def undo(self) -> Undo:
+        return Undo("pause", {"reason": self.ticket.pause_reason})
+
+
+class Archive(TicketAction):
+    """Of a ticket that has not ended, it asks why."""
+
+    name = "archive"
+    label = "Archive"
+    icon = "archive"
+    event = "ticket.archived"
+
+    @property
+    def available(self) -> bool:
+        return not self.ticket.archived_at
+
+    @property
+    def least_reason(self) -> int:
+        return 0 if self.ticket.closed else 1
+
+    @property
+    def effects(self) -> Sequence[str]:
+        leaves = "It leaves the board and all lists, keeps everything, and can be restored."
+        return [leaves] if self.ticket.closed else [leaves, effect_of_stopping(self.ticket)]
+
+    def do(self, values: dict[str, Any]) -> str:
+        Ticket.objects.act(
+            self.ticket.pk, "archive", by=self.by, version=values["version"], reason=values["reason"]
+        )
+        return f"{self.ticket.key} is archived"
+
+    @property
+    def undo(self) -> Undo:
+        return Undo("restore", {})
+
+
+class Restore(TicketAction):
+    name = "restore"
+    label = "Restore"
+    icon = "undo-2"
+    event = "ticket.restored"
+    reason_label = ""
+    direct = True
+
+    @property
+    def available(self) -> bool:
+        return bool(self.ticket.archived_at)
+
+    def do(self, values: dict[str, Any]) -> str:
+        Ticket.objects.act(self.ticket.pk, "restore", by=self.by, version=values["version"])
+        return f"{self.ticket.key} is on the board again"
 
 
 class ChangePriority(TicketAction):
@@ -89,6 +146,10 @@ class ChangePriority(TicketAction):
             priority=Priority[values["priority"].upper()],
         )
         return f"{self.ticket.key} now has priority {values['priority']}"
+
+    @property
+    def undo(self) -> Undo:
+        return Undo("priority", {"priority": self.ticket.priority_name})
 
 
 class Judge(TicketAction):

@@ -1,6 +1,7 @@
--- The numbers beside the navigation of every page, each counted up to `most`: what the reader can act on, and
--- the open tickets (those of which it is stored who they wait on). Items for which all agents are looked at
--- are counted by a sweep; without one, here.
+-- What the frame of every page shows of its reader. The numbers beside the navigation, each counted up to
+-- `most`: what they can act on, and the open tickets (those of which it is stored who they wait on). Items for
+-- which all agents are looked at are counted by a sweep; without one, here. Then whether single letters are
+-- shortcuts for them, and their saved views.
 WITH {places},
 {fleet},
 stored AS MATERIALIZED (
@@ -55,4 +56,13 @@ SELECT
       ) w
       LIMIT %(most)s::bigint
     ) w
-  ) AS board
+  ) AS board,
+  coalesce(
+    (SELECT a.single_letters FROM agents_account a WHERE a.user_id = %(person)s::bigint),
+    true
+  ) AS single_letters,
+  (
+    SELECT coalesce(jsonb_agg(jsonb_build_array(v.name, v.path, v.query) ORDER BY v.name), '[]')
+    FROM agents_savedview v
+    WHERE v.user_id = %(person)s::bigint
+  ) AS views

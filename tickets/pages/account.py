@@ -1,0 +1,94 @@
+"""The account of whoever is signed in: their saved views, and whether single letters are shortcuts."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+
+from agents.models import Project, SavedView
+from agents.models.account import set_single_letters
+from agents.models.saved_view import PATHS
+from omoi_site.errors import NotFound, OmoiError
+from tickets.pages.once import Made, new_token, once
+from tickets.pages.views import arrive, form
+
+LONGEST = 60  # characters of a name
+
+
+@form
+def account(request: HttpRequest) -> HttpResponse:
+    refused, pk = None, 0
+    if request.method == "POST":
+        pk = _number(request.POST.get("view", ""))
+        try:
+            messages.success(request, _change(request, pk))
+        except OmoiError as error:
+            refused = error
+        else:
+            return redirect("account")
+    # what was refused stays in its field
+    shown = {pk: request.POST.get("name", "")} if refused else {}
+    views = [(view, shown.get(view.pk, view.name)) for view in SavedView.objects.of(request.user)]
+    context = {
+        "views": views,
+        "projects": Project.objects.seen_by(request.user).order_by("key"),
+        "refused": refused,
+        "longest": LONGEST,
+        "section": "account",
+    }
+    return render(request, "tickets/account/account.html", context, status=refused.status if refused else 200)
+
+
+def _change(request: HttpRequest, pk: int) -> str:
+    """What was changed, in a sentence."""
+    match request.POST.get("act"):
+        case "letters":
+            allowed = "letters" in request.POST
+            set_single_letters(request.user, allowed)
+            return f"Single letters are {'shortcuts' if allowed else 'no shortcuts any more'}."
+        case "rename":
+            view = SavedView.objects.rename(pk, request.POST.get("name", ""), by=request.user)
+            return f"The view is called {view.name}."
+        case "remove":
+            return f"{SavedView.objects.remove(pk, by=request.user)} was deleted."
+    raise NotFound("there is no such act")
+
+
+@form
+def save_view(request: HttpRequest) -> HttpResponse:
+    """A name for the list at the address `from`."""
+    asked = request.POST if request.method == "POST" else request.GET
+    parts = urlsplit(asked.get("from", "")[:10_000])
+    refused = None
+    name = asked.get("name", "")
+    if request.method == "POST":
+        try:
+            return arrive(request, *once(request, lambda: _saved(name, parts, request.user)))
+        except OmoiError as error:
+            refused = error
+    context = {
+        "from": asked.get("from", "")[:10_000],
+        "known": parts.path in PATHS,
+        "name": name,
+        "longest": LONGEST,
+        "refused": refused,
+        "token": new_token(),
+        "section": parts.path.strip("/"),
+    }
+    return render(
+        request, "tickets/account/save_view.html", context, status=refused.status if refused else 200
+    )
+
+
+def _saved(name: str, parts: Any, by: Any) -> Made:
+    path = "" if parts.scheme or parts.netloc else parts.path
+    view = SavedView.objects.keep(name, path, parts.query, by=by)
+    return Made(f"{view.name} is saved.", view.address)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
