@@ -122,6 +122,36 @@ function help(opener = document.activeElement) {
   openDialog(one("#help"), opener);
 }
 
+// --- the palette: its script comes with its first use, and what is typed meanwhile stays
+
+function openPalette(opener = document.activeElement) {
+  const box = one("#palette");
+  if (!box || one("dialog[open]")) return;
+  one("#palette-input").value = "";
+  openDialog(box, opener);
+  one("#palette-input").focus();
+  if (typeof beginPalette === "function") return beginPalette();
+  const src = one("[data-open-palette]").dataset.openPalette;
+  if (one(`script[src="${src}"]`)) return;  // it is on its way
+  const script = document.createElement("script");
+  Object.assign(script, { src, onload: () => beginPalette(), onerror: () => script.remove() });
+  document.head.append(script);
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-open-palette]");
+  if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  openPalette(button);
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key?.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
+  if (event.shiftKey || event.altKey || event.isComposing || !one("#palette")) return;
+  event.preventDefault();
+  openPalette();
+});
+
 // --- focus: where it goes when what had it is gone
 
 const FOCUSABLE = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex]";

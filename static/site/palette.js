@@ -1,5 +1,6 @@
-// The palette: what can be done on this page, what a text names, and the pages. It has no list of its own:
-// acts are the buttons of the page, pages the links of its navigation, keys those of the help.
+// The palette, which comes when it is first opened: what can be done on this page, what a text names, and
+// the pages. It has no list of its own: acts are the buttons of the page, pages the links of its navigation,
+// keys those of the help.
 "use strict";
 
 const PALETTE_TYPED_MS = 150;
@@ -48,10 +49,13 @@ function matching(entries, text) {
   return entries.filter(has).slice(0, MOST_SHOWN);
 }
 
-function drawPalette() {
+// keep: what was chosen stays chosen, if it still stands there.
+function drawPalette(keep = false) {
   const { input, list, found } = palette;
+  const chosen = keep && palette.entries?.[palette.at];
   const text = input.value.trim();
-  const search = { heading: "Search", label: `Search for “${text}”`, address: searchFor(text) };
+  const icon = one("svg", palette.box);
+  const search = { heading: "Search", label: `Search for “${text}”`, icon, address: searchFor(text) };
   const entries = [
     ...matching(acts(), text), ...found, ...matching(pages(), text), ...(text.length > 1 ? [search] : []),
   ];
@@ -73,7 +77,8 @@ function drawPalette() {
     group.append(optionOf(entry, at));
   });
   one("#palette-number").textContent = `${entries.length} ${entries.length === 1 ? "result" : "results"}`;
-  choose(0);
+  const same = ({ heading, label }) => heading === chosen.heading && label === chosen.label;
+  choose(Math.max(0, chosen && palette.moved ? entries.findIndex(same) : 0));
 }
 
 function optionOf(entry, at) {
@@ -93,7 +98,9 @@ function optionOf(entry, at) {
     mark.textContent = key;
     return mark;
   }));
-  option.append(...(entry.icon ? [entry.icon.cloneNode(true)] : []), label, about, keys);
+  const blank = document.createElement("span");
+  blank.className = "palette-blank";
+  option.append(entry.icon?.cloneNode(true) || blank, label, about, keys);
   return option;
 }
 
@@ -134,20 +141,20 @@ async function look() {
   }
   if (palette.request !== request) return;
   palette.found = found;
-  drawPalette();
+  drawPalette(true);
 }
 
-function openPalette(opener = document.activeElement) {
-  if (one("dialog[open]")) return;
-  palette.input.value = "";
+// Called whenever it opens; what was typed while this script came counts.
+function beginPalette() {
   palette.found = [];
-  openDialog(palette.box, opener);
+  palette.input.setAttribute("aria-expanded", "true");
   drawPalette();
-  palette.input.focus();
+  if (palette.input.value) look();
 }
 
 palette.input.addEventListener("input", () => {
   palette.found = [];
+  palette.moved = false;
   drawPalette();
   clearTimeout(palette.timer);
   palette.timer = setTimeout(look, PALETTE_TYPED_MS);
@@ -155,7 +162,10 @@ palette.input.addEventListener("input", () => {
 
 palette.input.addEventListener("keydown", (event) => {
   const steps = { ArrowDown: 1, ArrowUp: -1 };
-  if (steps[event.key]) choose(palette.at + steps[event.key]);
+  if (steps[event.key]) {
+    choose(palette.at + steps[event.key]);
+    palette.moved = true;
+  }
   else if (event.key === "Enter" && !event.isComposing) runEntry(palette.at);
   else return;
   event.preventDefault();
@@ -167,17 +177,3 @@ palette.list.addEventListener("click", (event) => {
 });
 
 palette.box.addEventListener("click", (event) => { if (event.target === palette.box) palette.box.close(); });
-
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-open-palette]");
-  if (!button || event.ctrlKey || event.metaKey || event.shiftKey) return;
-  event.preventDefault();
-  openPalette(button);
-});
-
-document.addEventListener("keydown", (event) => {
-  if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
-  if (event.shiftKey || event.altKey || event.isComposing) return;
-  event.preventDefault();
-  openPalette();
-});

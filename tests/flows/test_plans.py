@@ -325,6 +325,7 @@ def look_at_board(world: World) -> None:
     browser.force_login(get_user_model().objects.create_superuser("looks"))
     for query in ({}, {"view": "stuck"}):
         assert browser.get("/board/", {"project": "OMO", **query}).status_code == 200
+        assert browser.get(f"/tickets/{world.ticket.key}/next/").status_code == 302
 
 
 def look_at_tasks(world: World) -> None:

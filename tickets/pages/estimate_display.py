@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from omoi_site import humanize
 from tickets.models.estimate.estimate import Estimate, Part
@@ -43,8 +44,8 @@ class EstimateDisplay:
     def likely(self) -> str:
         return self._in(self.found.likely_by)
 
-    def _in(self, at: object) -> str:
-        return humanize.relative(at, self.found.made_at) or "now"  # type: ignore[arg-type]
+    def _in(self, at: datetime | None) -> str:
+        return humanize.coming((at - self.found.made_at).total_seconds()) if at else ""
 
     @property
     def parts(self) -> list[PathPart]:

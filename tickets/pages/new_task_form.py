@@ -152,6 +152,12 @@ class NewTaskForm(WorkForm):
         return any(self[name].value() or name in self.errors for name in FOLDED)
 
     @property
+    def has_more_needs(self) -> bool:
+        """The same of needs after the first."""
+        names = [f"need_{row}" for row in range(1, ROWS)]
+        return any(self[name].value() or name in self.errors for name in names)
+
+    @property
     def need_rows(self) -> list[NeedRow]:
         return [
             NeedRow(self[f"need_{row}"], self[f"when_{row}"], self[f"on_failure_{row}"])
