@@ -10,8 +10,14 @@ const palette = { box: one("#palette"), input: one("#palette-input"), list: one(
 const searchFor = (text) => `/search/?q=${encodeURIComponent(text)}`;
 const keyOf = (matches) => shortcuts.find(matches)?.keys || "";
 
+function textOf(element) {
+  const copy = element.cloneNode(true);
+  all(".nav-count, .count, small", copy).forEach((part) => part.remove());
+  return copy.textContent.replace(/\s+/g, " ").trim();
+}
+
 function actEntry(element, heading) {
-  const label = element.getAttribute("aria-label") || element.textContent.replace(/\s+/g, " ").trim();
+  const label = element.getAttribute("aria-label") || textOf(element);
   const keys = keyOf(({ click }) => click && element.matches(click));
   return { heading, label, keys, icon: one("svg", element), run: () => element.click() };
 }
@@ -25,9 +31,7 @@ function acts() {
 }
 
 function linkEntry(link, heading) {
-  const name = one(".found-name", link) || link.cloneNode(true);
-  all(".nav-count", name).forEach((count) => count.remove());
-  const label = name.textContent.replace(/\s+/g, " ").trim();
+  const label = textOf(one(".found-name", link) || link);
   const keys = keyOf(({ to }) => to && to === link.getAttribute("href"));
   const about = one("small", link)?.textContent || "";
   return { heading, label, about, keys, icon: one("svg", link), address: link.href };

@@ -40,7 +40,7 @@ def stored():
 
 
 def notice(page):
-    return squeeze(page.content.decode()).partition('id="refused"')[2].partition("</strong>")[0]
+    return squeeze(page.content.decode()).partition('id="refused"')[2].partition("<form")[0]
 
 
 @unseen

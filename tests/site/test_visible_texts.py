@@ -31,7 +31,7 @@ MADE = {
     *("Approval.by", "TemplateLaunch.phase", "TemplateLaunch.by", "PatternRun.pattern", "PatternRun.by"),
     *("Discovery.by", "Validation.by", "Validation.signature", "Project.workflows", "Project.profiles"),
     *("Freeze.by", "LaneWait.who", "TaskWait.who", "TicketWait.who"),
-    *("Agent.pools", "Lane.pools", "Pool.profiles"),
+    *("Agent.pools", "Lane.pools", "Pool.profiles", "SavedView.path"),
     *("BulkAct.actor", "TaskOutput.agent", "OutputPiece.text"),
 }
 # The verbs that take them check them.

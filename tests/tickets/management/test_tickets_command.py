@@ -101,3 +101,15 @@ def test_a_phase_that_is_none_is_refused(capsys, two, phase):
     with pytest.raises(Invalid, match="is not a phase of"):
         run(capsys, two[1].key, phase, "--person", "admin")
     assert phase_of(two[1]) == "MAKE"
+
+
+def test_a_ticket_is_paused_archived_and_put_back(capsys, two, django_user_model):
+    first, _ = two
+    viewer = django_user_model.objects.create_user("viewer")
+    told = []
+    for verb in ("pause", "archive", "resume", "restore"):
+        call_command("tickets", verb, first.key, "--reason", "not now")
+        told.append(capsys.readouterr().out.removeprefix(f"{first.key} is ").strip())
+    assert told == ["paused.", "paused and archived.", "archived.", "neither paused nor archived."]
+    with pytest.raises(Forbidden):
+        call_command("tickets", "archive", first.key, "--person", viewer.username)
