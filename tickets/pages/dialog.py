@@ -104,7 +104,8 @@ class Dialog:
     @cached_property
     def form(self) -> ActionForm:
         """The form with what was typed, for the present state: sending it again applies to that."""
-        typed = {name: value for name, value in self.typed.items() if value}
+        fields = self.action.offered  # of these also what was emptied
+        typed = {name: value for name, value in self.typed.items() if value or name in fields}
         initial = {**self.offered, **typed, "version": self.version, "state": self.action.state}
         form = self.action.form(initial=initial)
         if self.refused and "reason" in form.fields:
@@ -203,7 +204,7 @@ class TicketDialog(Dialog):
     @property
     def offered(self) -> dict[str, Any]:
         rated = self.subject if isinstance(self.subject, Task) else self.ticket
-        return {"priority": rated.priority_name}
+        return {"priority": rated.priority_name, **self.action.offered}
 
     @property
     def state(self) -> str:

@@ -12,7 +12,9 @@ from agents.models import Agent, Project
 from agents.models.scopes import WORKING_ROLES
 from omoi_site import field_limits, humanize
 from omoi_site.errors import Invalid
+from tickets.models import Ticket
 from tickets.models.ticket.fields import BlockedClass, Priority
+from tickets.pages.work_form import several
 
 LONGEST_PHASE = 60  # characters in the name of a phase
 
@@ -165,6 +167,33 @@ class TaskPriorityForm(ReasonForm):
     def __init__(self, *args: Any, **how: Any) -> None:
         super().__init__(*args, **how)
         self.fields = {"priority": PriorityForm.base_fields["priority"], **self.fields}
+
+
+class EditForm(ActionForm):
+    """The texts of a ticket. What else is wrong with them, the verb says."""
+
+    title = forms.CharField(
+        max_length=field_limits.longest(Ticket, "title"),
+        widget=forms.TextInput({"class": "input", "autocomplete": "off"}),
+        error_messages={"required": "say in a line what is to be done"},
+    )
+    description = forms.CharField(
+        required=False,
+        strip=False,
+        widget=forms.Textarea({"class": "input", "rows": 8, "cols": False}),
+    )
+    labels = forms.CharField(
+        label="Labels, with commas between them",
+        required=False,
+        max_length=10_000,
+        widget=forms.TextInput({"class": "input", "autocomplete": "off"}),
+    )
+
+    def clean_description(self) -> str:
+        return str(self.cleaned_data["description"]).replace("\r\n", "\n")
+
+    def clean_labels(self) -> list[str]:
+        return several(self.cleaned_data["labels"])
 
 
 class SettleForm(ReasonForm):

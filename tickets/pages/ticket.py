@@ -195,7 +195,7 @@ class TicketPage:
 
     @property
     def menu(self) -> list[Action]:
-        names = ["pause", "resume", "block", "back", "priority", "cancel", "force", "archive"]
+        names = ["edit", "pause", "resume", "block", "back", "priority", "cancel", "force", "archive"]
         return [self.actions[name] for name in names if name in self.actions]
 
     @property

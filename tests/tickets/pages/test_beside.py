@@ -98,3 +98,25 @@ def test_what_is_reversible_says_how(page, five):
     assert changed["X-Undo"].startswith("/tickets/OMO-1/priority/?priority=medium&version=")
     blocked = page.post("/tickets/OMO-1/block/", {"class": "environment", "reason": "down"}, headers=part)
     assert "X-Undo" not in blocked
+
+
+def test_the_texts_of_a_ticket_are_edited(page, five, operator):
+    shown = squeeze(page.get("/tickets/OMO-3/edit/").content.decode())
+    assert 'name="title" value="n3"' in shown
+    assert 'name="labels" value="x"' in shown
+    version = str(Ticket.objects.get(key="OMO-3").version)
+    form = {"title": "New", "description": "a\r\nb", "labels": "y, z, y", "version": version}
+
+    assert page.post("/tickets/OMO-3/edit/", form).status_code == 302
+
+    row = Ticket.objects.get(key="OMO-3")
+    assert (row.title, row.description, row.labels) == ("New", "a\nb", ["y", "z"])
+    again = squeeze(page.post("/tickets/OMO-3/edit/", form).content.decode())
+    assert "This is done already" in again
+    other = page.post("/tickets/OMO-3/edit/", {**form, "title": "Newer", "labels": ""})
+    assert other.status_code == 412
+    kept = squeeze(other.content.decode())
+    assert 'name="title" value="Newer"' in kept
+    assert 'name="labels" value=' not in kept
+    assert page.post("/tickets/OMO-3/edit/", {**form, "title": "\u200b", "version": ""}).status_code == 422
+    assert Ticket.objects.get(key="OMO-3").title == "New"

@@ -23,6 +23,7 @@ TICKET: Sequence[type[TicketAction]] = (
     ticket.Resume,
     moves.Block,
     moves.SendBack,
+    ticket.Edit,
     ticket.ChangePriority,
     templates.AddTasks,
     moves.Cancel,

@@ -117,6 +117,11 @@ class Action:
         return ""
 
     @property
+    def offered(self) -> dict[str, str]:
+        """What its fields have before anything is typed."""
+        return {}
+
+    @property
     def effects(self) -> Sequence[str]:
         """Its effects, in sentences with numbers."""
         return ()

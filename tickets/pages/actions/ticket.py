@@ -15,7 +15,7 @@ from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.past_phases import FOLLOW_UP
 from tickets.pages.actions.action import TicketAction, Undo, counted, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
-from tickets.pages.forms import ActionForm, PriorityForm
+from tickets.pages.forms import ActionForm, EditForm, PriorityForm
 
 LOOKED_AT = 100  # follow-ups that came since a form was drawn
 
@@ -113,6 +113,41 @@ class Restore(TicketAction):
     def do(self, values: dict[str, Any]) -> str:
         Ticket.objects.act(self.ticket.pk, "restore", by=self.by, version=values["version"])
         return f"{self.ticket.key} is on the board again"
+
+
+class Edit(TicketAction):
+    name = "edit"
+    label = "Edit"
+    icon = "file-text"
+    event = "ticket.edited"
+
+    @property
+    def available(self) -> bool:
+        return not self.ticket.archived_at
+
+    @property
+    def offered(self) -> dict[str, str]:
+        ticket = self.ticket
+        return {
+            "title": ticket.title,
+            "description": ticket.description,
+            "labels": ", ".join(ticket.labels),
+        }
+
+    def is_made(self, typed: Mapping[str, str]) -> bool:
+        """Whether the ticket has all that was typed."""
+        form = self.form(typed)
+        return form.is_valid() and all(
+            form.cleaned_data[name] == getattr(self.ticket, name) for name in self.offered
+        )
+
+    def form(self, data: Mapping[str, Any] | None = None, **how: Any) -> ActionForm:
+        return EditForm(data, **how)
+
+    def do(self, values: dict[str, Any]) -> str:
+        texts = {name: values[name] for name in self.offered}
+        Ticket.objects.act(self.ticket.pk, "edit", by=self.by, version=values["version"], **texts)
+        return f"{self.ticket.key} was changed"
 
 
 class ChangePriority(TicketAction):
