@@ -99,7 +99,7 @@ def failed(kind: str) -> Callable[[Any], Outcome]:
 
 
 def claim_what_there_is_not(world: World) -> None:
-    assert Task.objects.claim(by=world.ada, phases=["NONE"]) == []
+    assert Task.objects.claim(by=world.ada, phases=["BLOCKED"]) == []
 
 
 def claim_when_full(world: World) -> None:

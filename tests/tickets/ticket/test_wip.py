@@ -14,8 +14,11 @@ from omoi_site.database.roles import as_owner
 from tests.factories import allow_workflow, complete, decide, submit
 from tests.support.api_client import api_of
 from tests.support.concurrency import meanwhile, race
+from tests.support.costs import costs
+from tests.support.vacuum import vacuum
 from tests.support.wip_scene import opened, phase_of, reviewing, standing
 from tickets.models import Freeze, Task, TaskSpec, Ticket, TicketSpec, Workflow
+from tickets.models.ticket import limited_moves
 from tickets.models.ticket.room import PhaseFull
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -67,6 +70,35 @@ def test_when_one_leaves_the_one_that_waits_longest_comes_in_by_itself(project, 
         Ticket.objects.fill([project.pk])
         assert [phase_of(each) for each in tickets].count("REVIEW") == 1
         assert phase_of(coming) == "REVIEW"
+
+
+def test_those_that_wait_are_asked_only_as_far_as_there_is_room(project, operator):
+    """Since when each waits is looked up where there is room; whether it is due, of the first ones."""
+    hands = worker(project, operator, capacity=100)
+    workflow = reviewing(project, limit=1)
+    found = []
+    for count in (10, 40):
+        opened(project, workflow, count, by=operator)
+        for claim in Task.objects.claim(by=hands, limit=count):
+            complete(claim, by=hands)
+        while Ticket.objects.advance_due():
+            pass
+        [there] = Ticket.objects.filter(phase="REVIEW")
+        vacuum("tickets_ticket", "tickets_task", "tickets_phasemove", "tickets_workflowphase")
+        full = pages_of_the_oldest(project, 0)
+        with transaction.atomic():
+            Ticket.objects.move(there.pk, "DONE", by=operator)
+            found.append((full, pages_of_the_oldest(project, 1 + limited_moves.SPARE)))
+            transaction.set_rollback(True)
+    (few_full, few), (many_full, many) = found
+    assert many_full <= few_full + 2, found
+    assert (many - few) / 40 <= 10, found
+
+
+def pages_of_the_oldest(project, count):
+    with costs() as seen:
+        assert len(limited_moves.oldest_first([project.pk])) == count
+    return sum(each.buffers for each in seen)
 
 
 def test_a_newcomer_does_not_pass_those_that_wait(project, operator):

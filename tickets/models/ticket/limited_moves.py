@@ -12,7 +12,6 @@ from tickets.models.ticket.room import room
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
-MOST = 1_000  # due tickets that are looked at
 TRIED = 50  # tickets that wait to be sent back
 SPARE = 5  # tickets tried beyond those for which there is room: a gate may keep the first ones
 DUE_INTO_LIMITED = sql.statement(
@@ -41,7 +40,7 @@ def limited(plan: Plan, phase: str) -> str:
 
 def oldest_first(projects: Collection[int]) -> list[int]:
     """The tickets that fill the phases with room in these projects, those that wait longest first."""
-    due = sql.rows(DUE_INTO_LIMITED, {"projects": sorted(projects), "most": MOST})
+    due = sql.rows(DUE_INTO_LIMITED, {"projects": sorted(projects), "spare": SPARE})
     plans = Workflow.objects.plans({row["workflow_id"] for row in due})
     return [pk for group in _by_phase(due, plans).values() for pk in _first(group, plans)]
 

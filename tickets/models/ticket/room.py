@@ -18,9 +18,9 @@ from omoi_site.errors import OmoiError
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
-STANDING = "SELECT omoi_standing(%s, %s, %s, %s) AS standing"
+STANDING = "SELECT omoi_standing(%s, %s, %s::text, %s::int) AS standing"
 EACH_STANDING = """
-SELECT a.version, a.phase, omoi_standing(%s, a.version, a.phase, %s) AS standing
+SELECT a.version, a.phase, omoi_standing(%s, a.version, a.phase, %s::int) AS standing
 FROM unnest(%s::bigint[], %s::text[]) a(version, phase)
 """
 COUNTED = 10_000  # tickets of a phase that are counted for a page
