@@ -113,6 +113,8 @@ def test_what_every_route_answers_is_what_the_document_promises(
     fence = {"fence": claims[str(task.pk)]["fence"]}
     assert own.get(f"/tasks/{task.pk}")["result"] is None
     own.post(f"/tasks/{task.pk}/progress", {**fence, "message": "half", "percent": 50})
+    own.post(f"/tasks/{task.pk}/output", {**fence, "offset": 0, "text": "ok\n"})
+    calls.get(f"/tasks/{task.pk}/output")
     own.post(
         "/agents/me/heartbeat", {"claims": [{"task": str(task.pk), **fence}, {"task": "999", "fence": 1}]}
     )
