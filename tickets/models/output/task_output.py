@@ -128,16 +128,18 @@ class TaskOutput(models.Model):
         return f"output of task {self.task_id} under fence {self.fence}"
 
     @cached_property
-    def pieces(self) -> list[OutputPiece]:
-        return list(OutputPiece.objects.filter(output_id=self.pk).order_by("place"))
+    def kept(self) -> int:
+        """Bytes."""
+        pieces = OutputPiece.objects.filter(output_id=self.pk)
+        return pieces.aggregate(kept=models.Sum("size"))["kept"] or 0
 
     def parts(self, *, last: int | None = None) -> list[Part]:
-        """What is kept, in runs without a gap; `last`: only so many bytes of the end."""
-        after = max(0, self.size - last) if last is not None else 0
+        """What is kept, in runs without a gap; `last`: only the pieces of the last so many bytes."""
+        pieces = OutputPiece.objects.filter(output_id=self.pk).order_by("place")
+        if last is not None:
+            pieces = pieces.filter(place__gt=self.size - last - PIECE)
         parts: list[Part] = []
-        for piece in self.pieces:
-            if piece.end <= after:
-                continue
+        for piece in pieces:
             if parts and parts[-1].end == piece.place:
                 parts[-1] = Part(parts[-1].place, piece.end, parts[-1].text + piece.text)
             else:

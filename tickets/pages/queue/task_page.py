@@ -139,13 +139,12 @@ class TaskPage:
             return None
         last = None if self.request.GET.get("earlier") else SHOWN
         parts = output.parts(last=last)
-        kept = sum(piece.size for piece in output.pieces)
         shown = sum(part.end - part.place for part in parts)
         first = parts[0].place if parts and last is None else None
         text = "".join(
             f"{gap(before, part.place) if before or first else ''}{part.text}" for before, part in gaps(parts)
         )
-        return Shown(output, terminal.as_html(text), kept - shown)
+        return Shown(output, terminal.as_html(text), output.kept - shown)
 
     @property
     def result_output(self) -> SafeString | None:
