@@ -38,6 +38,8 @@ MADE = {
 BY_VERB = {
     "Repository.url": "an address",
     "Link.kind": "the import",
+    "Schedule.cron": "a cron line",
+    "Schedule.timezone": "the name of a time zone",
     "Awaited.kind": "the import",
     "Awaited.source_id": "the import",
     "PatternRun.key": "`apply`",

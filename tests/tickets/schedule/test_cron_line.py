@@ -67,6 +67,7 @@ def test_the_last_of_many_are_those_at_the_end_of_all(line, zone):
         ("* 24 * * *", "24 is no hour"),
         ("* * ? * *", r"\? is no day of the month"),
         ("٣ * * * *", "is no minute"),
+        ("0 3 * *\u200b *", "⟦U\\+200B⟧ is no month"),
         ("@reboot", "there is no @reboot; there are @hourly"),
         ("*/1,* " * 30, f"at most {LONGEST} characters"),
         ("x" * 1_000_000, f"at most {LONGEST} characters"),

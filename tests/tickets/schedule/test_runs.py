@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from agents.models import Event, Member, Project
@@ -177,6 +179,29 @@ def test_what_is_owed_for_long_needs_somebody(scheduled, project, operator):
     opens("2027-01-10T04:10Z")
     assert "schedule_owed" not in [kind for kind, _ in listed(operator)]
     assert schedule.runs.opened().count() == 2
+
+
+@pytest.mark.parametrize(
+    ("zone", "line", "night", "then"),
+    [
+        ("Europe/Berlin", "30 2 * * *", "2027-03-28T00:00Z", ["28 03:00"]),
+        ("Europe/Berlin", "30 2 * * *", "2027-10-31T00:00Z", ["31 02:30"]),
+        ("Europe/Berlin", "0 * * * *", "2027-03-28T00:00Z", ["28 01:00", "28 03:00", "28 04:00"]),
+        ("Europe/Berlin", "0 * * * *", "2027-10-31T00:00Z", ["31 02:00", "31 02:00", "31 03:00"]),
+        ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03T15:00Z", ["04 02:30"]),
+        ("Australia/Lord_Howe", "45 1 * * *", "2027-04-03T14:00Z", ["04 01:45"]),
+    ],
+)
+def test_the_night_in_which_the_clocks_are_set(scheduled, zone, line, night, then):
+    begin = at(night)
+    schedule = scheduled(line, timezone=zone, overlap="replace", misfire="none")
+    looked_at(schedule, (begin - timedelta(seconds=1)).isoformat())
+
+    for minutes in range(0, 125, 5):
+        opens((begin + timedelta(minutes=minutes)).isoformat())
+
+    assert [(when, state) for when, state, _ in told(schedule)] == [(when, "opened") for when in then]
+    assert len(titles()) == len(then)
 
 
 @pytest.mark.parametrize("which", ["project", "everything", "paused"])

@@ -17,6 +17,7 @@ from itertools import islice, takewhile
 
 from cronsim import CronSim, CronSimError
 
+from omoi_site import field_limits
 from omoi_site.errors import Faults, short
 
 LONGEST, ZONE_LENGTH = 100, 64
@@ -115,7 +116,7 @@ class CronLine:
 
 
 def never_due(text: str) -> str:
-    return f"{short(text, 60)} is never due: no month that it names has such a day"
+    return f"{_quoted(text, 60)} is never due: no month that it names has such a day"
 
 
 def _fault(text: str) -> str:
@@ -125,7 +126,11 @@ def _fault(text: str) -> str:
     if len(text) > LONGEST:
         return f"a cron line has at most {LONGEST} characters; this one has {len(text)}"
     if text.startswith("@"):
-        return "" if text.lower() in MACROS else f"there is no {text}; there are {', '.join(MACROS)}"
+        return (
+            ""
+            if text.lower() in MACROS
+            else f"there is no {_quoted(text, 30)}; there are {', '.join(MACROS)}"
+        )
     fields = text.split()
     if len(fields) == 6:
         return "seconds are not supported: write five fields, from the minute to the day of the week"
@@ -135,9 +140,14 @@ def _fault(text: str) -> str:
         alone = ["*"] * 5
         alone[place] = fields[place]
         if not _readable(" ".join(alone)):
-            return f"{short(fields[place], 30)} is no {name}: {allowed}"
+            return f"{_quoted(fields[place], 30)} is no {name}: {allowed}"
     # each field by itself is right
     return "" if _readable(text) else never_due(text)
+
+
+def _quoted(text: str, most: int) -> str:
+    """What was sent, as a reader can see it."""
+    return field_limits.visible(short(text, most))
 
 
 def _readable(text: str) -> bool:
@@ -156,7 +166,7 @@ def zone_fault(name: str) -> str:
         return "name a time zone, such as Europe/Berlin or UTC"
     near = near_zones(name)
     nearest = f"; did you mean {' or '.join(near)}?" if near else ", such as Europe/Berlin or UTC"
-    return f"there is no time zone {short(name, ZONE_LENGTH)}{nearest}"
+    return f"there is no time zone {_quoted(name, ZONE_LENGTH)}{nearest}"
 
 
 def near_zones(name: str) -> list[str]:
