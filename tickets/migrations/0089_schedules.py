@@ -159,6 +159,19 @@ class Migration(migrations.Migration):
                 ),
                 ("removed_at", models.DateTimeField(blank=True, editable=False, null=True)),
                 (
+                    "last_ticket",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        editable=False,
+                        help_text="the ticket that it opened last",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="tickets.ticket",
+                    ),
+                ),
+                (
                     "project",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
@@ -267,6 +280,12 @@ class Migration(migrations.Migration):
                         fields=["project", "due_at", "id"],
                         name="schedule_run_owed",
                     ),
+                    models.Index(
+                        condition=models.Q(("state", "owed")),
+                        fields=["schedule", "due_at"],
+                        name="schedule_run_owed_of",
+                    ),
+                    models.Index(fields=["schedule", "id"], name="schedule_run_list"),
                     models.Index(fields=["at"], name="schedule_run_old"),
                 ],
                 "constraints": [

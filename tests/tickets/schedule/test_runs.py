@@ -31,6 +31,9 @@ def test_a_due_run_opens_one_ticket_with_its_tasks_and_says_so(scheduled, projec
     assert told(schedule) == [("10 04:00", "opened", "")]
     assert titles() == ["Audit of 2027-01-10"]
     assert list(Task.objects.values_list("title", "state")) == [("Look at 2027-01-10", "pending")]
+    opened = Event.objects.get(kind="ticket.opened")
+    assert opened.reason == f"from the template nightly, by its schedule {schedule.pk}"
+    assert opened.actor == "system:clock"
     [event] = Event.objects.filter(kind="schedule.run_opened", topic=project.topic)
     assert event.data == {"ticket": newest().key, "due_at": "2027-01-10T03:00:00Z"}
     assert Schedule.objects.get().next_at == at("2027-01-10T04:00Z")
@@ -178,7 +181,7 @@ def test_what_is_owed_for_long_needs_somebody(scheduled, project, operator):
     end(Ticket.objects.get(), operator)
     opens("2027-01-10T04:10Z")
     assert "schedule_owed" not in [kind for kind, _ in listed(operator)]
-    assert schedule.runs.opened().count() == 2
+    assert schedule.runs.filter(state="opened").count() == 2
 
 
 @pytest.mark.parametrize(

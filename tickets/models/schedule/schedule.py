@@ -23,6 +23,7 @@ from tickets.models.schedule.cron_line import LONGEST, ZONE_LENGTH, CronLine
 from tickets.models.schedule.schedule_run import ScheduleRun
 from tickets.models.schedule.ticket_template import TicketTemplate
 from tickets.models.task.need import Need
+from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.transitions import WRITE
 
 BATCH = 100  # schedules of one run of the sweep
@@ -166,6 +167,16 @@ class Schedule(Versioned):
     look_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="when the clock looks at it; empty: never"
     )
+    last_ticket = models.ForeignKey(
+        Ticket,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        db_index=False,
+        related_name="+",
+        help_text="the ticket that it opened last",
+    )
     created_at = models.DateTimeField(db_default=sql.ClockTimestamp(), editable=False)
     removed_at = models.DateTimeField(null=True, blank=True, editable=False)
 
@@ -230,10 +241,15 @@ class Schedule(Versioned):
             raise Invalid(f"{self.project} has no template {self.template.name}", field="template")
         variables.chosen(self.template.declared, self.variables)
 
-    def open_ticket(self, due: datetime, *, by: Actor) -> Any:
-        """A ticket of its template, with its values and this time."""
-        at = self.line.at(due)
-        return TicketTemplate.objects.open(self.template_id, self.variables, by=by, at=at)
+    def open_ticket(self, due: datetime, *, by: Actor) -> Ticket:
+        """A ticket of its template, with its values and this time. The schedule must be locked."""
+        reason = f"from the template {self.template.name}, by its schedule {self.pk}"
+        ticket = TicketTemplate.objects.open(
+            self.template_id, self.variables, by=by, at=self.line.at(due), reason=reason
+        )
+        self.last_ticket = ticket
+        type(self).objects.filter(pk=self.pk).update(last_ticket=ticket)  # its version is for who edits it
+        return ticket
 
     # -- each runs on a row from `locked()`
 

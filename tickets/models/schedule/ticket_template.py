@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -105,7 +105,15 @@ class TicketTemplateQuerySet(Locking["TicketTemplate"]):
         return template
 
     @sql.atomic
-    def open(self, pk: int, given: Mapping[str, str], *, by: Actor, at: datetime | None = None) -> Ticket:
+    def open(
+        self,
+        pk: int,
+        given: Mapping[str, str],
+        *,
+        by: Actor,
+        at: datetime | None = None,
+        reason: str = "",
+    ) -> Ticket:
         """Open a ticket of it. given: values of its variables. at: the time that its texts name, in its zone;
         None: now.
         """
@@ -114,6 +122,7 @@ class TicketTemplateQuerySet(Locking["TicketTemplate"]):
         if template.removed_at:
             raise Invalid(f"the template {template} is removed", next_action="Restore it first.")
         spec = template.spec(given, at=at or timezone.now())
+        spec = replace(spec, reason=reason or f"from the template {template.name}")
         ticket = Ticket.objects.open(template.project, spec, by=by)
         template.record("template.opened", by=by, data={"ticket": ticket.key})
         return ticket
@@ -204,7 +213,6 @@ class TicketTemplate(Versioned):
             labels=self.labels,
             acceptance=variables.filled(self.acceptance, values),
             workflow=self.workflow or None,
-            reason=f"from the template {self.name}",
             tasks=tasks,
         )
 

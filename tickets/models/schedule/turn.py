@@ -106,14 +106,9 @@ def _open_owed(schedule: Any) -> int:
 
 
 def _last_open(schedule: Any) -> Ticket | None:
-    """The ticket of its last run that was opened, if that is still open."""
-    last = (
-        schedule.runs.opened()
-        .select_related("ticket__project", "ticket__workflow")
-        .order_by("-ticket_id")
-        .first()
-    )
-    ticket: Ticket | None = last and last.ticket
+    """The ticket that it opened last, if that is still open."""
+    rows = Ticket.objects.select_related("project", "workflow")
+    ticket = rows.filter(pk=schedule.last_ticket_id).first() if schedule.last_ticket_id else None
     return None if ticket is None or ticket.closed or ticket.archived_at else ticket
 
 
