@@ -124,8 +124,11 @@ class Hub:
             follower.take(news, Frames(change.cursor, change.cursor))
 
     def forbid(self, follower: Follower, topics: Iterable[str]) -> None:
-        """Stop the follower's access to these topics."""
+        """Stop the follower's access to these topics. Its page looks again, with the rights that it has now,
+        so that it says so.
+        """
         self._follow(follower, follower.topics - frozenset(topics))
+        follower.take([RESYNC], Frames(self.cursor, self.cursor))
 
     def leave(self, follower: Follower) -> None:
         self.signed_in.discard(follower)

@@ -77,12 +77,15 @@ def room(web, operator, project):
         page.close()
 
 
-def test_a_member_who_was_removed_hears_nothing_from_then_on(room, viewer, operator, project):
+def test_a_member_who_was_removed_is_told_to_look_again_and_hears_nothing_from_then_on(
+    room, viewer, operator, project
+):
     page = room.open(viewer, "project:OMO")
     assert room.hears(page)
 
     Member.objects.remove(project, viewer, by=operator)
 
+    assert page.next() == "resync"
     assert [room.hears(page) for _ in range(3)] == [False] * 3
 
 
