@@ -11,7 +11,13 @@ from django.http import HttpRequest
 
 from agents.admin.agents import AgentAdmin
 from agents.models import Agent
-from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
+from omoi_site.admin_base import (
+    ReadOnlyInline,
+    ReadOnlyModelAdmin,
+    UnscopedModelAdmin,
+    admin_action,
+    since,
+)
 from tickets.models import Freeze, LatestGrant, SweepRun, Task
 
 
@@ -53,6 +59,18 @@ admin.site.unregister(Agent)
 @admin.register(Agent)
 class FleetAdmin(AgentAdmin):
     """The agents, with what they hold."""
+
+    actions = [
+        *AgentAdmin.actions,
+        admin_action(
+            "Requeue what agents hold",
+            lambda agent, request, reason: Task.objects.filter(holder=agent).requeue(
+                by=request.user, reason=reason
+            ),
+            effect="Their tasks go back to the queue. It costs no attempt, and they may claim them again.",
+            least=1,
+        ),
+    ]
 
     list_display = [*AgentAdmin.list_display, "holds"]
 

@@ -68,3 +68,18 @@ def test_an_agent_is_registered_with_its_pools(capsys, project, operator):
     with pytest.raises(OmoiError, match="nowhere"):
         run(capsys, "create", "dora", "--project", "OMO", "--pool", "nowhere")
     assert not Agent.objects.filter(name="dora").exists()
+
+
+def test_what_an_agent_holds_is_taken_back_by_hand(capsys, ada, task):
+    [claim] = Task.objects.claim(by=ada)
+
+    assert run(capsys, "requeue", "ada", "--reason", "It is lost") == f"{task.key} is back in the queue.\n"
+    assert not Task.objects.filter(holder=ada).exists()
+    assert run(capsys, "requeue", "ada", "--reason", "It is lost") == "ada holds no task.\n"
+    assert json.loads(run(capsys, "requeue", "ada", "--reason", "x", "--json")) == {
+        "agent": "ada",
+        "tasks": [],
+    }
+    with pytest.raises(OmoiError):
+        call_command("agents", "requeue", "ada", "--reason", "\u200b")
+    assert claim.fence

@@ -1,4 +1,4 @@
-"""`manage.py agents list`, `agents create|history|available|unavailable|drain|quarantine|retire NAME`."""
+"""`manage.py agents list`, and `agents NAME` after `create`, `history`, `requeue`, or a word for a state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from omoi_site import command_base, humanize
 from omoi_site.database import sql
 from omoi_site.errors import Invalid, NotFound
 from tickets.management.lookups import the_agent
+from tickets.models import Task
 from tickets.models.claim.history import past_claims
 from tickets.models.explain.nobody_else import NobodyElse, stand_down
 
@@ -94,6 +95,17 @@ class Command(command_base.Command):
             change.add_argument("name", metavar="NAME")
             change.add_argument("--reason", default="", metavar="TEXT", help="why; shown with its state")
 
+        requeue = verb(
+            "requeue",
+            act=self.requeue,
+            show=self.requeued,
+            help="Take back the tasks that an agent holds. It costs no attempt.",
+        )
+        requeue.add_argument("name", metavar="NAME")
+        requeue.add_argument(
+            "--reason", required=True, metavar="TEXT", help="why; the history of each has it"
+        )
+
         history = verb(
             "history",
             act=self.history,
@@ -155,6 +167,18 @@ class Command(command_base.Command):
         self.stdout.write(f"{agent['name']} {is_so} {agent['state']}{why}.")
         if sentence := NobodyElse(document.get("nobody_else", [])).sentence:
             self.stdout.write(sentence)
+
+    def requeue(self, *, name: str, reason: str, **_: Any) -> command_base.Document:
+        agent = the_agent(name)
+        taken = Task.objects.filter(holder=agent).requeue(by=command_base.BY, reason=reason)
+        keys = Task.objects.filter(pk__in=taken).order_by("pk").values_list("ticket_key", "pk")
+        return {"agent": agent.name, "tasks": [f"{ticket}.{pk}" for ticket, pk in keys]}
+
+    def requeued(self, document: command_base.Document) -> None:
+        if not document["tasks"]:
+            self.stdout.write(f"{document['agent']} holds no task.")
+        for key in document["tasks"]:
+            self.stdout.write(f"{key} is back in the queue.")
 
     def history(self, *, name: str, limit: int, **_: Any) -> command_base.Document:
         agent = the_agent(name)
