@@ -150,6 +150,7 @@ TEMPLATES = [
                 "tickets.templatetags.buttons",
                 "tickets.templatetags.frame",
                 "tickets.templatetags.freeze",
+                "tickets.templatetags.projects",
                 "tickets.templatetags.task_graph",
             ],
         },

@@ -41,7 +41,7 @@ class TicketsConfig(AppConfig):
         import tickets.gates.checks
         import tickets.models.workflow_checks  # noqa: F401  (both register their checks)
         from agents.models import Agent, Project, callbacks, event_kinds
-        from agents.models.journal_changes import brings_work, frees_what_is_held, makes_room
+        from agents.models.journal_changes import brings_work, frees_what_is_held, makes_room, rings
         from omoi_site.brokers import hints
         from tickets.gates import plugins
         from tickets.models import Lane, SweepRun, Task, Workflow
@@ -50,12 +50,14 @@ class TicketsConfig(AppConfig):
         from tickets.models.claim.wake_up import BRING_WORK, END_WAITS, HOLDS_FOR_A_TIME, MAKE_ROOM
         from tickets.models.event_kinds import KINDS
         from tickets.models.explain.nobody_else import STAND_DOWN, nobody_else
+        from tickets.models.freeze.frame import FREEZES, KINDS_OF_FREEZES
         from tickets.runtime.sweep_failing import SWEEP_FAILING
 
         plugins.load()
         brings_work(*BRING_WORK)
         makes_room(*MAKE_ROOM)
         frees_what_is_held(*END_WAITS, where=HOLDS_FOR_A_TIME)
+        rings(FREEZES, *KINDS_OF_FREEZES)
         event_kinds.declare(KINDS)
         attention_kinds.register_all()
         registry.register(SWEEP_FAILING, before="nobody_able")

@@ -143,6 +143,11 @@ class Event(models.Model):
             models.Index(fields=["xid", "id"], name="event_order"),
             models.Index(fields=["topic", "xid", "id"], name="event_topic"),
             models.Index(fields=["project_id", "xid", "id"], name="event_project"),
+            models.Index(
+                fields=["xid", "id"],
+                name="event_freezes",
+                condition=Q(kind__in=["project.frozen", "project.thawed"]),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ _brings_work: set[str] = set()
 _makes_room: set[str] = set()
 _frees_what_is_held: set[str] = set()
 _holds = ["false"]
+_rings: dict[str, str] = {}  # topics of their own, by the kind of event that rings them
 CHANGES_RIGHTS = [
     "agent.joined",
     "agent.left",
@@ -56,6 +57,15 @@ def frees_what_is_held(*kinds: str, where: str) -> None:
     _frees_what_is_held.update(kinds)
     if where not in _holds:
         _holds.append(where)
+
+
+def rings(topic: str, *kinds: str) -> None:
+    """Register kinds of events that ring a topic which every page may follow, whatever they are about."""
+    _rings.update(dict.fromkeys(kinds, topic))
+
+
+def for_everybody(topic: str) -> bool:
+    return topic == WORKFLOWS or topic in _rings.values()
 
 
 def since() -> str:
@@ -96,6 +106,7 @@ def _params(cursor: str) -> dict[str, Any]:
         "room": sorted(_makes_room),
         "held": sorted(_frees_what_is_held),
         "rights": CHANGES_RIGHTS,
+        "rings": list(_rings),
     }
 
 
@@ -110,4 +121,5 @@ def _change(row: dict[str, Any]) -> Change:
     topics = set(row["topics"])
     if any(topic.startswith("workflow:") for topic in topics):
         topics.add(WORKFLOWS)
+    topics.update(_rings[kind] for kind in row["rung"])
     return Change(frozenset(topics), cursor, waking, row["rights"], oldest_open)

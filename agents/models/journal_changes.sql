@@ -47,6 +47,7 @@ SELECT
     WHERE changed.topic IS NOT NULL
   ) AS topics,
   EXISTS (SELECT FROM news WHERE kind = ANY (%(rights)s::varchar[])) AS rights,
+  ARRAY(SELECT DISTINCT kind FROM news WHERE kind = ANY (%(rings)s::varchar[])) AS rung,
   ARRAY(
     SELECT 'work:' || p.key
     FROM projects n

@@ -12,19 +12,23 @@ from agents.models.actor import Actor
 from agents.models.project import Project
 from agents.models.scopes import Role
 from omoi_site.database import sql
-from omoi_site.errors import Invalid
+from omoi_site.errors import Invalid, VersionConflict
 
 
 class MemberQuerySet(models.QuerySet["Member"]):
     @sql.atomic
-    def set(self, project: Project, user: Any, role: str, *, by: Actor) -> Member:
-        """Give a person a role in the project, or another one. `by` needs `admin` in the project."""
+    def set(self, project: Project, user: Any, role: str, *, by: Actor, seen: str | None = None) -> Member:
+        """Give a person a role in the project, or another one. `by` needs `admin` in the project.
+
+        seen: the role that they were shown with (empty: none); raises VersionConflict if it is another one.
+        """
         rights.require(by, "admin", project)
         if role not in Member.Role.values:
             raise Invalid(f"one of {', '.join(Member.Role.values)}", field="role")
         before = self.filter(project=project, user=user).select_for_update().first()
         if before and before.role == role:
             return before
+        _expect_seen(user, before, seen)
         member, _ = self.update_or_create(project=project, user=user, defaults={"role": role})
         project.record(
             "member.set",
@@ -34,14 +38,30 @@ class MemberQuerySet(models.QuerySet["Member"]):
         return member
 
     @sql.atomic
-    def remove(self, project: Project, user: Any, *, by: Actor) -> None:
-        """Take the person's role away; nothing happens when there is none. `by` needs `admin` in the
-        project.
+    def remove(self, project: Project, user: Any, *, by: Actor, seen: str | None = None) -> bool:
+        """Take the person's role away. Returns whether there was one. `by` needs `admin` in the project.
+
+        seen: as in `set`.
         """
         rights.require(by, "admin", project)
-        for member in self.filter(project=project, user=user).select_for_update():
-            member.delete()
-            project.record("member.removed", by=by, data={"user": user.get_username(), "before": member.role})
+        member = self.filter(project=project, user=user).select_for_update().first()
+        if member is None:
+            return False
+        _expect_seen(user, member, seen)
+        member.delete()
+        project.record("member.removed", by=by, data={"user": user.get_username(), "before": member.role})
+        return True
+
+
+def _expect_seen(user: Any, member: Member | None, seen: str | None) -> None:
+    role = member.role if member else ""
+    if seen is not None and seen != role:
+        name = user.get_username()
+        now = f"the role of {name} is {role} now" if role else f"there is no member {name} any more"
+        raise VersionConflict(
+            f"{now}, which is not what your page showed",
+            next_action="Nothing was done. Look at the members again.",
+        )
 
 
 class Member(models.Model):

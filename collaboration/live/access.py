@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.utils.http import is_same_domain
 
 from agents.models import Agent, Project
-from agents.models.journal_changes import WORKFLOWS
+from agents.models.journal_changes import for_everybody
 from agents.models.key import LIVE
 from omoi_site.database import sql
 from omoi_site.serving.live_hub import Hub
@@ -104,10 +104,11 @@ def may_follow(user: Any, topics: Iterable[str]) -> set[str]:
 
 def place_of(topic: str) -> tuple[str, str] | None:
     """What a user must be able to see to follow the topic: a project by its key, or an agent by its name.
-    OPEN for workflows, which everybody may read. None if there is no such topic.
+    OPEN for workflows, which everybody may read, and for topics that say only that something happened. None
+    if there is no such topic.
     """
     kind, _, name = topic.partition(":")
-    if kind == "workflow" or topic == WORKFLOWS:
+    if kind == "workflow" or for_everybody(topic):
         return OPEN
     if kind == "ticket":
         return "project", name.rpartition("-")[0]

@@ -56,6 +56,7 @@ KEYS = (
     Key("g t", "Go to the tasks", url_name="tasks:list"),
     Key("g a", "Go to the agents", url_name="agents:list"),
     Key("g s", "Go to the schedules", url_name="schedules"),
+    Key("g p", "Go to the projects", url_name="projects"),
     Key("g w", "Go to the workflows", url_name="workflows"),
     Key("?", "This list", act="help"),
     Key("Esc", "Close", native=True),

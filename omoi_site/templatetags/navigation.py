@@ -15,7 +15,8 @@ AT_THE_BOTTOM = 4  # entries of the bar of small screens; the others are in the 
 @dataclass(frozen=True)
 class Entry:
     """section: what a page passes as `section` to be marked. counts: the name of the number at the right.
-    managing: it stands below the others. staff: only for those who may open the admin.
+    managing: it stands below the others. staff: only for those who may open the admin. of_project: it is
+    about the project that the address names, if it names one.
     """
 
     title: str
@@ -25,19 +26,21 @@ class Entry:
     counts: str = ""
     managing: bool = False
     staff: bool = False
+    of_project: bool = False
 
 
 # In this order. An entry whose address does not exist is left out.
 ENTRIES = (
-    Entry("Overview", "overview", "layout-dashboard", "overview"),
-    Entry("Attention", "attention", "inbox", "attention", counts="attention"),
-    Entry("Board", "board", "kanban", "board", counts="board"),
-    Entry("Tasks", "tasks:list", "list-checks", "tasks"),
-    Entry("Agents", "agents:list", "bot", "agents"),
+    Entry("Overview", "overview", "layout-dashboard", "overview", of_project=True),
+    Entry("Attention", "attention", "inbox", "attention", counts="attention", of_project=True),
+    Entry("Board", "board", "kanban", "board", counts="board", of_project=True),
+    Entry("Tasks", "tasks:list", "list-checks", "tasks", of_project=True),
+    Entry("Agents", "agents:list", "bot", "agents", of_project=True),
     Entry("Workflows", "workflows", "workflow", "workflows"),
     Entry("Patterns", "patterns", "git-branch", "patterns"),
     Entry("Schedules", "schedules", "clock", "schedules"),
-    Entry("Repositories", "repositories", "folder-open", "repositories"),
+    Entry("Repositories", "repositories", "folder-open", "repositories", of_project=True),
+    Entry("Projects", "projects", "folder-kanban", "projects"),
     Entry("Admin", "admin:index", "settings", "admin", managing=True, staff=True),
 )
 
@@ -56,7 +59,10 @@ class Link:
 @register.simple_tag(takes_context=True)
 def navigation(context: dict[str, Any], counts: dict[str, str]) -> list[Link]:
     """The entries for who looks at the page, each with its number."""
-    person = getattr(context.get("request"), "user", None)
+    request = context.get("request")
+    person = getattr(request, "user", None)
+    project = "" if request is None or hasattr(request, "no_project") else request.GET.get("project", "")
+    about = f"?project={project}" if project.isascii() and project.isalnum() else ""
     links: list[Link] = []
     for entry in ENTRIES:
         address = address_of(entry.url_name)
@@ -64,6 +70,7 @@ def navigation(context: dict[str, Any], counts: dict[str, str]) -> list[Link]:
             continue
         begins = entry.managing and not any(link.entry.managing for link in links)
         current = context.get("section") == entry.section
+        address += about if entry.of_project else ""
         links.append(Link(entry, address, counts.get(entry.counts, ""), current, begins))
     return links
 

@@ -7,6 +7,7 @@ const SILENT_MS = 45_000;
 const POLL_MS = 10_000;
 const LATE_MS = 3_000;     // a part that has been out of date for longer says so
 const EVERYTHING = "*";
+const FREEZES = "freezes";  // what every page follows: its banner says what is frozen
 const SIGNED_OUT = 4401;
 
 const live = {
@@ -26,7 +27,8 @@ live.parts = all("[data-live]").map((element) => new Part(element));
 const partOf = (element) => live.parts.find((part) => part.element.contains(element)) || live.parts[0];
 
 function markParts(topic) {
-  for (const part of live.parts) if (topic === EVERYTHING || part.topics.includes(topic)) part.mark();
+  const ofAll = topic === EVERYTHING || topic === FREEZES;
+  for (const part of live.parts) if (ofAll || part.topics.includes(topic)) part.mark();
 }
 
 // --- the socket
@@ -58,7 +60,7 @@ function connect() {
 
 // Topics change when a part was fetched anew; the server hears of it once.
 function subscribe() {
-  const wanted = [...new Set(live.parts.flatMap((part) => part.topics))];
+  const wanted = [...new Set([FREEZES, ...live.parts.flatMap((part) => part.topics)])];
   const topics = wanted.join(" ");
   if (!open() || topics === live.subscribed) return;
   live.subscribed = topics;

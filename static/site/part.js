@@ -149,6 +149,7 @@ class Part {
     keepFocusAndScroll(element, () => htmx.swap(swap));
     if (form) refreshFilter(form, one("#filters", fresh), restored);
     showCounts(headers.get("X-Counts"));
+    showFrozen(headers.get("X-Frozen"));
     const address = headers.get("HX-Push-Url");
     if (address && !restored) pushAddress(address);
   }
@@ -161,6 +162,21 @@ function showCounts(text) {
   for (const mark of all("[data-count]")) mark.textContent = counts.get(mark.dataset.count) || "";
   const mine = counts.get("attention");
   document.title = (mine ? `(${mine}) ` : "") + document.title.replace(/^\(\d+\+?\) /, "");
+}
+
+// What is frozen, above every page; empty if nothing is.
+function showFrozen(text) {
+  const box = one("#frozen");
+  if (text === null || !box) return;
+  const told = new URLSearchParams(text);
+  const line = told.get("line") || "";
+  if (one("#frozen-line").textContent !== line) one("#frozen-line").textContent = line;
+  const since = document.createElement("time");
+  since.dateTime = told.get("since") || "";
+  since.dataset.age = "long";
+  one("#frozen-since").replaceChildren("For ", since, ".");
+  box.hidden = !line;
+  tick();
 }
 
 // A little longer with each failure, and never the same for all browsers.

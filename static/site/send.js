@@ -12,15 +12,17 @@ addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || !form.matches("form[data-send]")) return;
   event.preventDefault();
-  if (!form.sending) sendForm(form, event.submitter || one("[type=submit]", form));
+  if (!form.sending) sendForm(form, event.submitter);
 });
 
-async function sendForm(form, button) {
+async function sendForm(form, submitter) {
+  const button = submitter || one("[type=submit]", form);
   form.sending = true;
   button.setAttribute("aria-busy", "true");
-  let answer = await answerTo(form, button);
+  let answer = await answerTo(form, submitter);
   // the token of a form ends with the session; whoever signed in again has another one
-  if (answer?.status === 403 && !answer.refused && await renewTokens()) answer = await answerTo(form, button);
+  const outdated = answer?.status === 403 && !answer.refused;
+  if (outdated && await renewTokens()) answer = await answerTo(form, submitter);
   form.sending = false;
   button.removeAttribute("aria-busy");
   if (session.other) return;  // the page says so
@@ -37,8 +39,8 @@ async function sendForm(form, button) {
   showMain(answer.main, form);
 }
 
-async function answerTo(form, button) {
-  const body = new URLSearchParams(new FormData(form, button));
+async function answerTo(form, submitter) {
+  const body = new URLSearchParams(new FormData(form, submitter));
   const headers = { ...PART_HEADERS, "HX-Request-Type": "full" };
   try {
     const sent = { method: "POST", body, headers, signal: AbortSignal.timeout(SEND_MS) };

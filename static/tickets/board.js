@@ -75,12 +75,26 @@ function pushAddress(address) {
   if (address === here) return;
   here = address;
   history.pushState(null, "", address);
+  showProject();
+}
+
+// The frame follows the project of the address.
+function showProject() {
+  const key = new URLSearchParams(location.search).get("project") || "";
+  for (const name of all("[data-project-name]")) name.textContent = key || name.dataset.projectName;
+  for (const link of all("[data-of-project]")) {
+    const address = new URL(link.href);
+    if (key) address.searchParams.set("project", key);
+    else address.searchParams.delete("project");
+    link.href = address.pathname + address.search;
+  }
 }
 
 addEventListener("popstate", () => {
   const address = location.pathname + location.search;
   if (address === here || !live.parts.length) return;
   here = address;
+  showProject();
   const [part] = live.parts;
   clearTimeout(part.form?.timer);
   part.goal = address;

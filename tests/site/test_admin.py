@@ -299,6 +299,19 @@ def test_a_retired_agent_gives_its_claims_back(desk, task, ada):
     assert Task.objects.get(pk=task.pk).state == "pending"
 
 
+def test_what_an_agent_holds_is_taken_back_in_the_admin(desk, task, ada):
+    Task.objects.claim(by=ada)
+    chosen = {"action": "requeue_what_agents_hold", "_selected_action": [ada.pk]}
+
+    asked = desk.post(at(Agent, "changelist"), {**chosen, "reason": ""})
+    assert "It costs no attempt" in asked.content.decode()
+    assert Task.objects.get(pk=task.pk).state == "claimed"
+
+    desk.post(at(Agent, "changelist"), {**chosen, "reason": "the machine is lost"})
+    again = Task.objects.get(pk=task.pk)
+    assert (again.state, again.holder) == ("pending", None)
+
+
 STALLS = {"stall_after_s": 1800, "stall_grace_s": 600}  # what the form has beside
 
 

@@ -16,6 +16,7 @@ from tickets.models import Ticket, Workflow
 from tickets.models.workflow import DEFAULT
 from tickets.models.workflow_usage import take
 from tickets.pages.new_ticket_form import NewTicketForm
+from tickets.pages.of_projects import project_of
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.views import arrive, form
 from tickets.pages.workflow_views import version_of
@@ -53,8 +54,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     projects = writable(request.user)
     sent = request.POST if request.method == "POST" else None
     key = (request.GET if sent is None else sent).get("project", "")
-    seen = Project.objects.seen_by(request.user)
-    project = get_object_or_404(seen, key=key) if key else next(iter(projects), None)
+    project = project_of(request, key) if key else next(iter(projects), None)
     first = {name: request.GET.get(name, "") for name in FIRST if name in request.GET}
     typed = NewTicketForm(projects, sent, initial={**first, "project": project.key if project else ""})
     refused = None

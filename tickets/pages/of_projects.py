@@ -9,6 +9,23 @@ from django.utils.http import urlencode
 
 from agents.models import Project
 from tickets.pages.topics import of_projects
+from tickets.templatetags.projects import projects_of
+
+LONGEST = 100  # characters of a key that is not there
+
+
+def no_project(request: HttpRequest, key: str) -> Http404:
+    """That there is no project of this key for this person, as the page of the fault says it."""
+    request.no_project = key[:LONGEST]  # type: ignore[attr-defined]
+    return Http404(f"You are not a member of a project {key}.")
+
+
+def project_of(request: HttpRequest, key: str) -> Project:
+    """The project of this key; raises Http404 for one that the person does not see."""
+    found = next((each for each in projects_of(request) if each.key == key), None)
+    if found is None:
+        raise no_project(request, key)
+    return found
 
 
 class OfProjects:
@@ -16,10 +33,10 @@ class OfProjects:
 
     def __init__(self, request: HttpRequest) -> None:
         self.request, self.by = request, request.user
-        self.projects = list(Project.objects.seen_by(self.by).order_by("key"))
+        self.projects = projects_of(request)
         self.project = request.GET.get("project", "")
-        if self.project and self.project not in {project.key for project in self.projects}:
-            raise Http404(f"You are not a member of a project {self.project}.")
+        if self.project:
+            project_of(request, self.project)
 
     @property
     def shown(self) -> list[Project]:

@@ -20,6 +20,7 @@ from tickets.models.claim.at_work import AtWork, at_work
 from tickets.models.figures.figures import RANGES, Range, figures
 from tickets.pages.attention import Row
 from tickets.pages.figures import DATA, FiguresShown, Table
+from tickets.pages.first_steps import FirstSteps
 from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import BOARD_PARAMETERS, is_part, page
 from tickets.templatetags.attention import shown_count
@@ -57,6 +58,11 @@ class Overview(OfProjects):
     @cached_property
     def at_work(self) -> AtWork:
         return at_work(self.ids, shown=CLAIMS)
+
+    @property
+    def unused(self) -> bool:
+        """Whether none of the projects has ever had a ticket."""
+        return not any(project.tickets_made for project in self.projects)
 
     @property
     def for_others_shown(self) -> str:
@@ -112,7 +118,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     shown = Overview(request)
     context = {"page": shown, "cursor": cursor, "section": "overview"}
     if not shown.projects:
-        return render(request, "tickets/no_project.html", {**context, "title": "Overview"})
+        steps = FirstSteps(request)
+        template = "tickets/first_steps/first_steps.html" if steps.may_begin else "tickets/no_project.html"
+        return render(request, template, {**context, "page": steps, "title": "Overview"})
     template = "tickets/overview/_overview.html" if is_part(request) else "tickets/overview/overview.html"
     with sql.snapshot():  # its parts are several statements
         answer = render(request, template, context)

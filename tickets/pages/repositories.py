@@ -18,7 +18,9 @@ from agents.models import Event, Project, rights
 from omoi_site.errors import OmoiError
 from tickets.models import NewRepository, Repository
 from tickets.models.repository import FETCH
+from tickets.pages.of_projects import project_of
 from tickets.pages.views import LAST_PROJECT, is_part, page
+from tickets.templatetags.projects import projects_of
 
 
 @dataclass
@@ -71,7 +73,7 @@ class RepositoriesPage:
 
 @page
 def repositories(request: HttpRequest) -> HttpResponse:
-    if not (request.GET.get("project") or Project.objects.seen_by(request.user).exists()):
+    if not (request.GET.get("project") or projects_of(request)):
         return render(
             request, "tickets/no_project.html", {"title": "Repositories", "section": "repositories"}
         )
@@ -120,14 +122,10 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 def project_of(request: HttpRequest) -> Project:
     """The project that the address names, else the one whose board was opened last."""
-    seen = Project.objects.seen_by(request.user).order_by("key")
-    named = request.GET.get("project", "")
-    key = named or request.COOKIES.get(LAST_PROJECT, "")
-    found = seen.filter(key=key).first() if key.isalnum() else None
-    project = found or (None if named else seen.first())
-    if project is None:
-        raise Http404("You are not a member of such a project.")
-    return project
+    named, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
+    if named or not (seen := projects_of(request)):
+        return project_of(request, named)
+    return next((each for each in seen if each.key == last), seen[0])
 
 
 def _shown(
@@ -140,7 +138,7 @@ def _shown(
     context = {
         "page": RepositoriesPage(project, request.user, refused, typed or {}),
         "project": project,
-        "projects": list(Project.objects.seen_by(request.user).order_by("key")),
+        "projects": projects_of(request),
         "section": "repositories",
         "cursor": cursor,
     }

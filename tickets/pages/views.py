@@ -25,6 +25,7 @@ from agents.models import Event, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Task, Ticket
+from tickets.models.freeze.frame import Frame, frame
 from tickets.models.ticket.fields import Priority
 from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, Undo, expect_unmoved
@@ -32,9 +33,11 @@ from tickets.pages.board import Board
 from tickets.pages.board_query import STATES, BoardQuery
 from tickets.pages.dialog import TicketDialog
 from tickets.pages.last_board import remember
+from tickets.pages.of_projects import no_project
 from tickets.pages.ticket import TicketPage
 from tickets.templatetags.addresses import action_address
 from tickets.templatetags.attention import counts_for
+from tickets.templatetags.projects import projects_of
 
 BOARD_PARAMETERS = [
     "project",
@@ -53,8 +56,8 @@ LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project
 
 
 def for_a_person(view: Any) -> Any:
-    """An answer to a page's script names its person, has their CSRF token for open forms, and the numbers for
-    the navigation.
+    """An answer to a page's script names its person, has their CSRF token for open forms, the numbers for the
+    navigation, and what is frozen.
     """
 
     @functools.wraps(view)
@@ -65,9 +68,16 @@ def for_a_person(view: Any) -> Any:
             answer["X-CSRF-Token"] = get_token(request)
             if request.method == "GET":
                 answer["X-Counts"] = urlencode(counts_for(request.user))
+                answer["X-Frozen"] = frozen_header(frame(request.user))
         return answer
 
     return named
+
+
+def frozen_header(frozen: Frame) -> str:
+    """What the banner of the page says, for its script."""
+    since = frozen.since.isoformat(timespec="seconds") if frozen.since else ""
+    return urlencode({"line": frozen.line, "since": since}) if frozen.line else ""
 
 
 def page(view: Any) -> Any:
@@ -100,12 +110,12 @@ def is_part(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") != "full"
 
 
-def arrive(request: HttpRequest, sentence: str, address: str) -> HttpResponse:
+def arrive(request: HttpRequest, sentence: str, address: str, level: int = messages.SUCCESS) -> HttpResponse:
     """The answer to a form that did what it says: on to this address, which tells it. To a script 201, as it
     would follow a redirect by itself and use up the sentence.
     """
     list(messages.get_messages(request))  # that of an answer that was lost
-    messages.success(request, sentence)
+    messages.add_message(request, level, sentence)
     if "HX-Request" in request.headers:
         return HttpResponse(status=201, headers={"Location": address})
     return redirect(address)
@@ -114,7 +124,7 @@ def arrive(request: HttpRequest, sentence: str, address: str) -> HttpResponse:
 @page
 def board(request: HttpRequest) -> HttpResponse:
     cursor = Event.objects.current_cursor()  # read the cursor before the data, so that no change is missed
-    projects = list(Project.objects.seen_by(request.user).order_by("key"))
+    projects = projects_of(request)
     if not projects:
         return render(
             request, "tickets/no_project.html", {"title": "Board", "section": "board", "cursor": cursor}
@@ -123,7 +133,7 @@ def board(request: HttpRequest) -> HttpResponse:
     by_key = {project.key: project for project in projects}
     project = by_key.get(key) if key else by_key.get(last, projects[0])
     if project is None:
-        raise Http404(f"You are not a member of a project {key}.")
+        raise no_project(request, key)
     query = BoardQuery.from_address(request.GET)
     context = {
         "board": Board(project, query),

@@ -183,7 +183,7 @@ def test_what_is_new_is_found_by_index_however_long_the_journal_is(project):
         row["QUERY PLAN"]
         for row in sql.rows(
             "EXPLAIN (GENERIC_PLAN) "
-            + since() % {"old": "$1", "work": "$2", "rights": "$3", "room": "$4", "held": "$5"}
+            + since() % {"old": "$1", "work": "$2", "rights": "$3", "room": "$4", "held": "$5", "rings": "$6"}
         )
     )
     assert "Seq Scan on agents_event" not in plan, plan

@@ -303,7 +303,7 @@ def test_the_remedy_thaws_the_project_as_it_is_written(project, task, operator):
 
 def test_each_page_says_what_is_frozen(project, other, client, operator):
     client.force_login(operator)
-    assert "frozen" not in client.get("/attention/").content.decode()
+    assert "frozen by" not in client.get("/attention/").content.decode()
 
     freeze(project, by=operator, reason="Smoke & fire")
     page = client.get("/attention/").content.decode()

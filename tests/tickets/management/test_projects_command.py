@@ -7,8 +7,10 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from agents.models import Member
 from omoi_site.errors import Invalid, NotFound, OmoiError
 from tests.support.api_client import api_of
+from tickets.models import Task
 
 pytestmark = pytest.mark.django_db
 
@@ -75,3 +77,25 @@ def test_a_phase_that_no_workflow_has_is_neither_paused_nor_resumed(capsys, proj
     [paused] = json.loads(capsys.readouterr().out.splitlines()[-1])["paused_phases"]
     assert (paused["phase"], paused["reason"], paused["at"][-1]) == ("TODO", "lunch", "Z")
     assert api_of(operator).get("/projects/OMO").json()["paused_phases"] == [paused]
+
+
+def test_projects_are_listed_and_shown_with_their_people_and_work(capsys, project, operator, task, ada):
+    Member.objects.set(project, operator, "admin", by=operator)
+    Task.objects.claim(by=ada)
+
+    call_command("projects", "list")
+    assert capsys.readouterr().out == "OMO: 1 member, 1 agent, 0 open tickets, 1 claim\n"
+    call_command("projects", "show", "omo")
+    said = capsys.readouterr().out
+    assert "Workflows: simple\n" in said
+    assert "admin is an admin.\n" in said
+    call_command("projects", "show", "OMO", "--json")
+    shown = json.loads(capsys.readouterr().out)
+    assert (shown["people"], shown["claims"]) == ([{"user": "admin", "role": "admin"}], 1)
+    with pytest.raises(NotFound):
+        call_command("projects", "show", "GONE")
+
+
+def test_without_projects_the_list_says_how_to_create_one(capsys):
+    call_command("projects", "list")
+    assert capsys.readouterr().out.startswith("There are none. Create one:")

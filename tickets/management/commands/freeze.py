@@ -7,12 +7,12 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.utils import timezone
 
-from omoi_site import command_base, humanize
+from omoi_site import command_base
 from omoi_site.command_base import Document
 from tickets.management.lookups import the_project
 from tickets.models import Freeze
-from tickets.models.explain.sentences import counted
-from tickets.models.freeze.freeze import shown
+from tickets.models.freeze import sentences
+from tickets.models.freeze.freeze import Frozen, shown
 
 
 class Command(command_base.Command):
@@ -41,22 +41,11 @@ class Command(command_base.Command):
 
     def show(self, document: Document) -> None:
         key = document["project"]
-        what = f"Project {key}" if key else "Everything"
         row = next((each for each in document["freezes"] if each["project"] == key), None)
         if row and not document["new"]:
-            since = humanize.relative(row["since"], timezone.now())
-            self.stdout.write(
-                f"{what} was frozen already, {since} by {humanize.actor(row['by'])}. The first reason stays:"
-                f" {row['reason']}"
-            )
-        if document["in_force"]:
-            inside = f" in {key}" if key else ""
-            self.stdout.write(f"{what} is frozen. Nothing is granted{inside} any more.")
-        else:
-            open_yet = counted("transaction", document["still_open"])
-            self.stdout.write(
-                f"{what} is frozen. But {open_yet} began before and may still be committed."
-                " Run this again to wait for what is left."
-            )
-        if document["stopped"]:
-            self.stdout.write(f"{counted('claim', document['stopped'])} taken back.")
+            first = {name: row[name] for name in ("since", "by", "reason")}
+            self.stdout.write(sentences.frozen_already(key or "", now=timezone.now(), **first))
+        frozen = Frozen(*(document[name] for name in ("still_open", "stopped", "new")))
+        again = "Run this again to wait for what is left."
+        for line in sentences.outcome(key or "", frozen, again=again):
+            self.stdout.write(line)

@@ -1,4 +1,4 @@
-"""`manage.py projects create|limit|stall KEY`, and `pause|resume KEY [PHASE]`."""
+"""`manage.py projects list`, `projects show|create|limit|stall KEY`, and `pause|resume KEY [PHASE]`."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from django.core.management.base import CommandParser
 
 from agents.models import Project, ProjectSpec
 from agents.models.project import LIMITS, STALLS
-from omoi_site import command_base
-from omoi_site.errors import NotFound
-from tickets.management.lookups import number
+from omoi_site import command_base, humanize
+from tickets.management.lookups import number, the_project
+from tickets.models.explain.sentences import counted
+from tickets.models.project_rows import ProjectRow, read_rows
+from tickets.models.workflow import DEFAULT
 
 
 class Command(command_base.Command):
-    help = "Make projects, limit the work in them, pause and resume them."
+    help = "List and make projects, limit the work in them, pause and resume them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         verb = self.verbs(parser)
+        verb("list", act=self.list, show=self.listed, help="List the projects, with the work in them.")
+        show = verb("show", act=self.one, show=self.told, help="Show the settings, people and work of one.")
+        show.add_argument("key", metavar="KEY")
         create = verb("create", act=self.create, show=self.created, help="Create a project.")
         create.add_argument(
             "key", metavar="KEY", help="2 to 10 capital letters and digits; its tickets are KEY-1, KEY-2, …"
@@ -91,6 +96,43 @@ class Command(command_base.Command):
             stop.add_argument("--reason", default="", help="for people; shown wherever it is asked why")
             stop.set_defaults(verb=name)
 
+    def list(self, **_: Any) -> command_base.Document:
+        ids = list(Project.objects.order_by("key").values_list("pk", flat=True))
+        return {"projects": [in_numbers(row) for row in read_rows(ids)]}
+
+    def listed(self, document: command_base.Document) -> None:
+        for row in document["projects"]:
+            states = [name for name in ("frozen", "paused") if row[name]]
+            why = f" ({', '.join(states)})" if states else ""
+            self.stdout.write(
+                f"{row['key']}{why}: {counted('member', row['members'])}, {counted('agent', row['agents'])},"
+                f" {counted('open ticket', row['open_tickets'])}, {counted('claim', row['claims'])}"
+            )
+        if not document["projects"]:
+            self.stdout.write("There are none. Create one: python3 manage.py projects create KEY")
+
+    def one(self, *, key: str, **_: Any) -> command_base.Document:
+        project = the_project(key)
+        [row] = read_rows([project.pk])
+        members = project.members.select_related("user").order_by("user__username")
+        return {
+            **in_numbers(row),
+            **shown(project),
+            "people": [{"user": each.user.get_username(), "role": each.role} for each in members],
+        }
+
+    def told(self, document: command_base.Document) -> None:
+        self.listed({"projects": [document]})
+        own = [document["workflow"] or DEFAULT, *document["workflows"]]
+        self.stdout.write(f"Name: {document['name']}")
+        self.stdout.write(f"Workflows: {', '.join(own)}")
+        self.stdout.write(f"Profiles: {', '.join(document['profiles']) or 'none'}")
+        self.limited(document)
+        self.stalls(document)
+        self.stopped(document)
+        for person in document["people"]:
+            self.stdout.write(f"{person['user']} is {humanize.thing(person['role'])}.")
+
     def create(self, *, key: str, **options: Any) -> command_base.Document:
         settings = ("name", "repository", "workflow", "workflows", "profiles")
         project = Project.objects.create_project(
@@ -140,14 +182,30 @@ class Command(command_base.Command):
             self.stdout.write(f"Nothing is paused in {key}.")
 
     def _acted(self, key: str, verb: str, **how: Any) -> command_base.Document:
-        found = Project.objects.filter(key=key.upper()).first()
-        if found is None:
-            raise NotFound(f"there is no project {key}")
-        project = Project.objects.act(found.pk, verb, by=command_base.BY, **how)
-        return {
-            "key": project.key,
-            **project.settings(),
-            "paused": project.paused,
-            "pause_reason": project.pause_reason,
-            "paused_phases": project.phases_paused,
-        }
+        return shown(Project.objects.act(the_project(key).pk, verb, by=command_base.BY, **how))
+
+
+def shown(project: Project) -> dict[str, Any]:
+    return {
+        "key": project.key,
+        **project.settings(),
+        "paused": project.paused,
+        "pause_reason": project.pause_reason,
+        "paused_phases": project.phases_paused,
+    }
+
+
+def in_numbers(row: ProjectRow) -> dict[str, Any]:
+    """Open tickets and claims are counted up to a bound."""
+    return {
+        "key": row.key,
+        "name": row.name,
+        "frozen": row.frozen,
+        "paused": row.paused,
+        "members": row.members,
+        "agents": row.agents,
+        "open_tickets": row.tickets,
+        "claims": row.claims,
+        "agents_at_work": row.working,
+        "tickets_at_work": row.in_work,
+    }

@@ -20,6 +20,7 @@ from agents.models.event_kinds import expect
 from omoi_site import field_limits
 from omoi_site.brokers import hints
 from omoi_site.database import sql
+from omoi_site.errors import OmoiError
 from tickets.models.task.task import Task
 
 SCOPE = "fleet:freeze"
@@ -45,6 +46,14 @@ class Frozen:
         return not self.still_open
 
 
+class FreezeChanged(OmoiError):
+    """Somebody froze or thawed it since it was shown."""
+
+    code = "version_conflict"
+    title = "This freeze has changed"
+    next_action = "Look at what is frozen now, then decide again."
+
+
 class FreezeManager(models.Manager["Freeze"]):
     def freeze(
         self,
@@ -54,26 +63,31 @@ class FreezeManager(models.Manager["Freeze"]):
         reason: str,
         stop_held: bool = False,
         wait_s: float = WAIT_S,
+        seen: str = "",
     ) -> Frozen:
         """Freeze the project; without one everything, also what was thawed by itself. It returns when every
         transaction that began before has ended, or after `wait_s`. What is frozen already keeps its reason.
 
         stop_held: take back what agents hold, so that their next heartbeat tells them to stop. It costs no
         attempt. What people hold stays theirs.
+
+        seen: the `mark` of the freeze that a person looked at; raises FreezeChanged for another one.
         """
-        new = self._freeze(project, by=by, reason=field_limits.reason(reason, 1, "say why"))
+        new = self._freeze(project, by=by, reason=field_limits.reason(reason, 1, "say why"), seen=seen)
         still_open = _wait_for_older(wait_s)
         stopped = self._stop_held(project, by=by, reason=reason) if stop_held else 0
         return Frozen(still_open, stopped, new)
 
     @sql.patiently
-    def _freeze(self, project: Project | None, *, by: Actor, reason: str) -> bool:
+    def _freeze(self, project: Project | None, *, by: Actor, reason: str, seen: str) -> bool:
         """Whether it was not frozen so before."""
         # durable: until it is committed, others do not see it, and there is nothing to wait for
         with transaction.atomic(durable=True):
             rights.require(by, SCOPE, project)
             sql.rows(ONE_AT_A_TIME)
             row = self.filter(project=project).first()
+            if seen and not (row and row.mark == seen):
+                raise FreezeChanged(f"the freeze of {project or 'everything'} has changed")
             thawed = row.thawed if row else None
             if row is None:
                 row = self.create(project=project, reason=reason, by=label(by), via=via(by))
@@ -86,25 +100,28 @@ class FreezeManager(models.Manager["Freeze"]):
         return True
 
     @sql.atomic
-    def thaw(self, project: Project | None = None, *, by: Actor, reason: str = "") -> None:
+    def thaw(self, project: Project | None = None, *, by: Actor, reason: str = "", seen: str = "") -> bool:
         """End the freeze of this project, also out of a freeze of everything; without one, the freeze of
-        everything. Projects that were frozen by themselves stay frozen then. What is not frozen stays so.
+        everything. Projects that were frozen by themselves stay frozen then. Whether it was frozen.
 
-        To take a project out of a freeze of everything needs the right to freeze everything.
+        To take a project out of a freeze of everything needs the right to freeze everything. seen: the `mark`
+        of the freeze that a person looked at; raises FreezeChanged for another one.
         """
         reason = field_limits.reason(reason)
         rights.require(by, SCOPE, project)
         sql.rows(ONE_AT_A_TIME)
         own = self.filter(project=project).first()
         everything = self.filter(project=None).first()
-        freed = own
-        if project and everything and project.pk not in everything.thawed:
-            rights.require(by, SCOPE)
-            everything.thawed = [*everything.thawed, project.pk]
-            everything.save(update_fields=["thawed"])
-            freed = own or everything
+        held = everything if project and everything and project.pk not in everything.thawed else None
+        freed = own or held
         if freed is None:
-            return
+            return False
+        if seen and seen != freed.mark:
+            raise FreezeChanged(f"the freeze of {freed} has changed")
+        if held:
+            rights.require(by, SCOPE)
+            held.thawed = [*held.thawed, project.pk]  # type: ignore[union-attr]
+            held.save(update_fields=["thawed"])
         concerned = _concerned(project, None)
         if project is None:
             by_themselves = self.exclude(project=None).values("project")
@@ -113,6 +130,7 @@ class FreezeManager(models.Manager["Freeze"]):
         if own:
             own.delete()
         hints.send("work")
+        return True
 
     @staticmethod
     def _stop_held(project: Project | None, *, by: Actor, reason: str) -> int:
@@ -159,6 +177,11 @@ class Freeze(models.Model):
 
     def __str__(self) -> str:
         return str(self.project or "everything")
+
+    @property
+    def mark(self) -> str:
+        """Which freeze it is, and in which state: each freeze and thaw of it gives another one."""
+        return f"{self.pk}.{self.events}"
 
     def record(self, kind: str, projects: Iterable[Project], *, by: Actor, reason: str) -> None:
         """One event for each project that it concerns, because not everybody may see all of them. Their rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.urls import reverse
 
-from agents.models import Agent, Key
+from agents.models import Agent, Key, Pool
 from tickets.pages.dialog import Dialog
 
 
@@ -41,3 +41,20 @@ class AgentDialog(Dialog):
     @property
     def version(self) -> int:
         return int(self.agent.version)
+
+
+class PoolDialog(Dialog):
+    back_label = "Back to the pools"
+    subject: Pool
+
+    @property
+    def back(self) -> str:
+        return f"{reverse('agents:list')}#pool-{self.subject.name}"
+
+    @property
+    def name(self) -> str:
+        return str(self.subject.name)
+
+    @property
+    def state(self) -> str:
+        return "closed" if self.subject.closed_at else "open"

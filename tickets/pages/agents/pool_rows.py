@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
-from agents.models import Pool
+from agents.models import Pool, Project, rights
 from omoi_site.database import sql
 from tickets.models.pool_state import documents
 
 SHARERS = sql.statement(__file__, "pool_sharers")
+ADMIN = "admin"
 MOST = 50  # pools of a page
 NAMED = 8  # agents of a pool
 TONES = {
@@ -27,7 +28,9 @@ TONES = {
 
 @dataclass(frozen=True)
 class PoolRow:
-    """sharers: the first agents that name it, of those that the person sees; `more` others do too."""
+    """sharers: the first agents that name it, of those that the person sees; `more` others do too. may:
+    whether the person may close, open and limit it.
+    """
 
     name: str
     project: str | None
@@ -41,6 +44,7 @@ class PoolRow:
     probe: str | None
     sharers: Sequence[str]
     more: int
+    may: bool
 
     @property
     def tone(self) -> str:
@@ -55,6 +59,12 @@ class PoolRow:
         return TONES[self.state][2]
 
     @property
+    def acts(self) -> list[tuple[str, str]]:
+        """What can be done with it by hand: name and label of each."""
+        closed = self.state in ("closed", "due", "tried")
+        return [("open", "Open") if closed else ("close", "Close"), ("limit", "Limit")]
+
+    @property
     def by_hand(self) -> bool:
         """Whether only a person opens it."""
         return self.state == "closed" and self.resets_at is None
@@ -64,20 +74,54 @@ def pool_rows(*, by: Any, agents: Sequence[int], names: Sequence[str] | None = N
     """The pools that the person sees, or those of these names: closed ones first, by when they are tried
     again. agents: those whose names they may read.
     """
-    seen = Pool.objects.seen_by(by).select_related("project")
-    if names is not None:
-        seen = seen.filter(name__in=names)
+    seen = Pool.objects.seen_by(by)
+    found = _documents(seen if names is None else seen.filter(name__in=names))
+    managed = managed_by(by, {document["project"] for document in found}) if found else set()
+    return _rows(found, managed, agents=agents)
+
+
+def pool_rows_of(project: Project, *, may: bool) -> list[PoolRow]:
+    """Those of a project. may: whether who looks manages them."""
+    found = _documents(Pool.objects.filter(project=project))
+    return _rows(found, {project.key} if may else set(), project=project)
+
+
+def _documents(pools: QuerySet[Pool]) -> list[dict[str, Any]]:
     is_open = ExpressionWrapper(Q(closed_at=None), BooleanField())
-    first = seen.order_by(is_open, "resets_at", "name")[: MOST + 1]
-    shown = {document["name"]: document for document in documents(first)}
-    if not shown:
+    return documents(pools.select_related("project").order_by(is_open, "resets_at", "name")[: MOST + 1])
+
+
+def _rows(
+    found: list[dict[str, Any]],
+    managed: set[str | None] | set[str],
+    *,
+    agents: Sequence[int] = (),
+    project: Project | None = None,
+) -> list[PoolRow]:
+    if not found:
         return []
-    params = {"pools": list(shown), "ids": list(agents), "most": NAMED}
+    params = {
+        "pools": [document["name"] for document in found],
+        "ids": list(agents),
+        "project": project and project.pk,
+        "most": NAMED,
+    }
     sharers = {row["name"]: row for row in sql.rows(SHARERS, params)}
-    return [_row(document, sharers.get(name)) for name, document in shown.items()]
+    return [
+        _row(document, sharers.get(document["name"]), document["project"] in managed) for document in found
+    ]
 
 
-def _row(document: dict[str, Any], sharers: dict[str, Any] | None) -> PoolRow:
+def managed_by(person: Any, projects: set[str | None]) -> set[str | None]:
+    """Those of these projects (None: the installation) whose pools the person may close, open and limit."""
+    if ADMIN in rights.scopes(person):
+        return projects
+    keys = projects - {None}
+    allowing = Project.objects.allowing(person, ADMIN).filter(key__in=keys)
+    return set(allowing.values_list("key", flat=True)) if keys else set()
+
+
+def _row(document: dict[str, Any], sharers: dict[str, Any] | None, may: bool) -> PoolRow:
     named = sharers["names"] if sharers else []
     own = (
         "name",
@@ -95,4 +139,5 @@ def _row(document: dict[str, Any], sharers: dict[str, Any] | None) -> PoolRow:
         **{field: document[field] for field in own},
         sharers=named,
         more=sharers["number"] - len(named) if sharers else 0,
+        may=may,
     )

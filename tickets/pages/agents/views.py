@@ -9,16 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from agents.models import Event, Key
+from agents.models import Event, Key, Pool
 from omoi_site.errors import OmoiError
 from tickets.models.claim.workload import fleet
+from tickets.pages.actions import pool as pool_actions
 from tickets.pages.actions.action import Action
 from tickets.pages.actions.agent import KINDS
 from tickets.pages.actions.agent_key import RevokeKey
 from tickets.pages.agents.agent_page import AgentPage
-from tickets.pages.agents.dialog import AgentDialog
+from tickets.pages.agents.dialog import AgentDialog, PoolDialog
 from tickets.pages.agents.fleet_page import FleetPage
 from tickets.pages.views import arrive, find_action, form, is_part, page
+from tickets.templatetags.projects import projects_of
 
 SECTION = "agents"
 # pages beside the agent's own from which an action is reached, by what the form says
@@ -69,6 +71,33 @@ def revoke_key(request: HttpRequest, name: str, prefix: str) -> HttpResponse:
         return found and RevokeKey(get_object_or_404(keys), request.user)
 
     return answer(request, name, offered)
+
+
+@form
+def act_on_pool(request: HttpRequest, name: str, act: str) -> HttpResponse:
+    """An action on a quota pool: GET shows its dialog, POST does it."""
+    kind = find_action(pool_actions.KINDS, act)
+
+    def offered() -> Action:
+        seen = Pool.objects.seen_by(request.user).select_related("project")
+        return kind(get_object_or_404(seen, name=name), request.user)
+
+    refused, back = None, (request.POST or request.GET).get("back", "")
+    project = back if back in {each.key for each in projects_of(request)} else ""
+    if request.method == "POST":
+        try:
+            result = offered().perform(request.POST)
+        except OmoiError as error:
+            error.leave_trace()
+            refused = error
+        else:
+            if is_part(request):
+                return HttpResponse(result, content_type="text/plain; charset=utf-8")
+            leads = reverse("project", args=[project]) if project else reverse("agents:list")
+            return arrive(request, result, f"{leads}#pool-{name}")
+    context = {"dialog": PoolDialog(offered(), request.POST, refused), "section": SECTION, "back": project}
+    template = "tickets/actions/_action.html" if is_part(request) else "tickets/agents/pool_action.html"
+    return render(request, template, context, status=refused.status if refused else 200)
 
 
 def answer(request: HttpRequest, name: str, offered: Callable[[], Action | None]) -> HttpResponse:
