@@ -48,6 +48,14 @@ class ProjectQuerySet(Locking["Project"]):
             pk__in=self.model.objects.filter(members__user=pk_of(person), members__role__in=roles)
         )
 
+    def scopes_of(self, person: Actor) -> dict[int, frozenset[str]]:
+        """What this person may do in each project of which they are a member, by its id, as `rights.scopes`
+        says of one.
+        """
+        narrowed = rights.narrowed(person)
+        rows = self.filter(members__user=pk_of(person)).order_by().values_list("pk", "members__role")
+        return {pk: OF_ROLE[Role(role)] & narrowed for pk, role in rows}
+
     @sql.atomic
     def create_project(self, spec: ProjectSpec, *, by: Actor) -> Project:
         """A new project. `by` needs `admin` in the whole installation."""

@@ -385,7 +385,7 @@ def test_the_statements_do_not_grow(statements, as_role, project, ada, operator)
     assert counts[0] == counts[1]
     on_list, on_page = counts[0]
     assert max(on_list) <= 15, counts
-    assert max(on_page) <= 18, counts
+    assert max(on_page) <= 15, counts
 
 
 @pytest.mark.full

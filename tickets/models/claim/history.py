@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -48,14 +48,15 @@ class PastClaim:
 
 
 def past_claims(
-    agent: Agent, *, by: Actor, limit: int, after: str = ""
+    agent: Agent, *, by: Actor, limit: int, after: str = "", projects: Iterable[Project] | None = None
 ) -> tuple[Sequence[PastClaim], str | None]:
     """The claims of the agent that have ended in projects that `by` sees, newest first, after this place; and
     the place from which the next page goes on. A page may be short although there is a next one. Raises
-    Malformed.
+    Malformed. projects: those that `by` sees, if they have been read.
     """
     xid, last = place(after) if after else BEGINNING
-    seen = None if sees_all(by) else list(Project.objects.seen_by(by).values_list("pk", flat=True))
+    theirs = Project.objects.seen_by(by) if projects is None else projects
+    seen = None if sees_all(by) else [project.pk for project in theirs]
     params = {
         "holders": list({agent.label, f"agent:{agent.name}"}),
         "xid": str(xid),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,18 @@ ADMIN = "admin"
 
 
 class FleetPermissions:
-    """What `by` may do with these agents. Each scope is asked for once, in one statement for all of them."""
+    """What `by` may do with these agents. Of rows of a list, which know their projects, everything is read in
+    one statement; of others each scope is asked for once.
+    """
 
     def __init__(self, agents: Iterable[Agent], by: Any) -> None:
         self.by = by
-        self._agents = Agent.objects.filter(pk__in=[agent.pk for agent in agents])
+        agents = list(agents)
+        self._projects: dict[int, list[int]] = {
+            agent.pk: agent.project_ids for agent in agents if hasattr(agent, "project_ids")
+        }
+        others = [agent.pk for agent in agents if agent.pk not in self._projects]
+        self._others = Agent.objects.filter(pk__in=others) if others else Agent.objects.none()
         self._having: dict[str, set[int]] = {}
 
     @cached_property
@@ -27,16 +34,29 @@ class FleetPermissions:
     def having(self, scope: str) -> set[int]:
         """Those of which `by` has this scope in each of their projects."""
         if scope not in self._having:
-            allowing = self._agents.allowing(self.by, scope)
-            self._having[scope] = set(allowing.values_list("pk", flat=True))
+            others = self._others.allowing(self.by, scope).values_list("pk", flat=True)
+            self._having[scope] = {*others, *self._known(scope)}
         return self._having[scope]
+
+    def _known(self, scope: str) -> Iterator[int]:
+        if scope in self.of_installation:
+            yield from self._projects
+            return
+        for pk, projects in self._projects.items():
+            if projects and all(scope in self._scopes.get(project, ()) for project in projects):
+                yield pk
+
+    @cached_property
+    def _scopes(self) -> dict[int, frozenset[str]]:
+        """What `by` may do in each of their projects."""
+        return Project.objects.scopes_of(self.by)
 
     @cached_property
     def writable(self) -> set[int] | None:
         """The projects in which `by` may change tasks; None: in all."""
         if WRITE in self.of_installation:
             return None
-        return set(Project.objects.allowing(self.by, WRITE).values_list("pk", flat=True))
+        return {pk for pk, scopes in self._scopes.items() if WRITE in scopes}
 
 
 class AgentPermissions(Permissions):

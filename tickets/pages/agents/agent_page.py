@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.db.models import F
@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from agents.models import Agent, Key, Project
+from agents.models import Agent, Key
 from agents.models.agent_presence import MINUTES
 from omoi_site import humanize
 from omoi_site.errors import Malformed
@@ -22,6 +22,7 @@ from tickets.pages.actions.agent_permissions import ADMIN
 from tickets.pages.agents.agent_rows import AgentRow, read_rows
 from tickets.pages.agents.heartbeats import Bar
 from tickets.pages.agents.pool_rows import PoolRow, pool_rows
+from tickets.templatetags.projects import projects_of
 
 TASKS, CLAIMS, KEYS = 50, 20, 50  # of the page
 QUARTER = 15  # minutes of a bar
@@ -95,12 +96,13 @@ class KeyRow:
 class AgentPage:
     def __init__(self, request: HttpRequest, row: AgentRow) -> None:
         self.request, self.by, self.row = request, request.user, row
+        self.projects = projects_of(request)
 
     @classmethod
     def of(cls, request: HttpRequest, agent: Agent) -> AgentPage | None:
         """None if the agent has been deleted meanwhile."""
-        projects = Project.objects.seen_by(request.user)
-        rows = read_rows([agent.pk], by=request.user, projects=projects, minutes=MINUTES, tasks=TASKS)
+        theirs = projects_of(request)
+        rows = read_rows([agent.pk], by=request.user, projects=theirs, minutes=MINUTES, tasks=TASKS)
         return cls(request, rows[0]) if rows else None
 
     @property
@@ -124,10 +126,11 @@ class AgentPage:
     @cached_property
     def _history(self) -> tuple[Sequence[PastClaim], str | None]:
         after = self.request.GET.get("after", "")
+        read = partial(past_claims, self.agent, by=self.by, limit=CLAIMS, projects=self.projects)
         try:
-            return past_claims(self.agent, by=self.by, limit=CLAIMS, after=after)
+            return read(after=after)
         except Malformed:
-            return past_claims(self.agent, by=self.by, limit=CLAIMS)
+            return read()
 
     @property
     def history(self) -> list[Done]:

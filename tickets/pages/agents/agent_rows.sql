@@ -14,6 +14,7 @@ SELECT
   tasks.rows AS tasks,
   (SELECT u.username FROM auth_user u WHERE u.id = a.owner_id) AS owner_name,
   EXISTS (SELECT FROM agents_agent_projects m WHERE m.agent_id = a.id) AS placed,
+  ARRAY(SELECT m.project_id FROM agents_agent_projects m WHERE m.agent_id = a.id) AS project_ids,
   ARRAY(
     SELECT j.key
     FROM agents_agent_projects m
