@@ -147,9 +147,17 @@ def snapshot() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    with transaction.atomic():
-        rows("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield
+    connection.ensure_connection()
+    link = connection.connection
+    usual = link.isolation_level, link.read_only
+    # what BEGIN says takes no statement of its own
+    link.isolation_level, link.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        if not link.closed:
+            link.isolation_level, link.read_only = usual
 
 
 def insert(row: models.Model, *, field: str, taken: str, next_action: str = "") -> None:

@@ -21,6 +21,7 @@ from tickets.models.figures.figures import RANGES, Range, figures
 from tickets.pages.attention import Row
 from tickets.pages.figures import DATA, FiguresShown, Table
 from tickets.pages.first_steps import FirstSteps
+from tickets.pages.latest_events import Latest, latest_events
 from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import BOARD_PARAMETERS, is_part, page
 from tickets.templatetags.attention import shown_count
@@ -87,8 +88,17 @@ class Overview(OfProjects):
 
     @cached_property
     def figures(self) -> FiguresShown:
-        of_all = not self.project and sees_all(self.by)
-        return FiguresShown(figures(self.ids, self.over, of_all=of_all), len(self.stuck), self.at_work)
+        found = figures(self.ids, self.over, of_all=self.of_all)
+        return FiguresShown(found, len(self.stuck), self.at_work)
+
+    @cached_property
+    def of_all(self) -> bool:
+        """Whether it is about all projects that there are."""
+        return not self.project and sees_all(self.by)
+
+    @cached_property
+    def latest(self) -> list[Latest]:
+        return latest_events(self.ids, of_all=self.of_all)
 
     @cached_property
     def data(self) -> str:

@@ -77,3 +77,20 @@ def test_the_statement_of_a_process_that_was_killed_ends_with_its_locks():
         until(lambda: not sql.rows(held), seconds=8)
     finally:
         sql.rows("SELECT pg_advisory_unlock(71, 2)")
+
+
+def test_a_snapshot_is_read_only_sees_one_moment_and_leaves_the_connection_as_it_was():
+    def how():
+        names = ("transaction_isolation", "transaction_read_only")
+        return tuple(sql.one("SELECT current_setting(%s) AS now", [name])["now"] for name in names)
+
+    def fails():
+        with sql.snapshot():
+            assert how() == ("repeatable read", "on")
+            with sql.snapshot():
+                assert how() == ("repeatable read", "on")
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fails()
+    assert how() == ("read committed", "off")

@@ -180,3 +180,9 @@ def test_it_takes_as_many_statements_for_many_projects(desk, operator, project, 
     Agent.objects.worker("w", capacity=2)
 
     assert statements() == few <= 15
+
+
+def test_the_admin_says_it_too(desk, project, operator):
+    Freeze.objects.freeze(project, by=operator, reason="Smoke")
+
+    assert "OMO is frozen by admin: Smoke." in desk.get("/admin/").content.decode()

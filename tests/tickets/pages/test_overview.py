@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -44,6 +46,17 @@ def text(answer):
     return squeeze(answer.content.decode())
 
 
+def busy_project():
+    return Project.objects.get(key="OMO")
+
+
+def latest_of(answer):
+    """The lines of the latest events, without their age."""
+    part = answer.content.decode().partition('id="latest-title"')[2].partition("</section>")[0]
+    lines = (re.sub(r"<[^>]+>", " ", line).rpartition(" ago")[0] for line in part.split("<li ")[1:])
+    return [" ".join(line.partition(">")[2].split()).rsplit(" ", 2)[0] for line in lines]
+
+
 @pytest.fixture
 def busy(project, ticket, ada, operator):
     """One task failed, one is at work."""
@@ -70,6 +83,21 @@ def test_it_shows_what_needs_me_then_who_is_at_work_then_figures(page, busy):
     assert shown.count('aria-current="page"') == 3  # in both bars, and the range
     live = page.get("/", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
     assert text(live).lstrip().startswith('<div class="overview" id="overview-part" data-live="project:OMO"')
+
+
+def test_it_tells_the_latest_acts_on_the_tickets_that_one_sees(
+    page, client, project, busy, operator, django_user_model
+):
+    other = Project.objects.create_project(ProjectSpec("RND", workflow="simple"), by=operator)
+    Ticket.objects.open(other, TicketSpec("Secret"), by=operator)
+    eve = django_user_model.objects.create_user("eve")
+    Member.objects.set(project, eve, "viewer", by=operator)
+
+    told = latest_of(page.get("/"))
+    assert told[0] == "RND-1 admin opened it in Todo"
+    assert f"OMO-1 ada failed at OMO-1.{busy.task - 1} Break it for good broken" in told
+    client.force_login(eve)
+    assert not [line for line in latest_of(client.get("/")) if "RND" in line]
 
 
 def test_claims_of_every_project_are_looked_at(page, busy, ticket, ada, operator, monkeypatch):
