@@ -8,14 +8,16 @@ from datetime import datetime
 
 from django.utils import timezone
 
+from omoi_site import humanize
 from omoi_site.templatetags.omoi import long
 from tickets.models.claim.at_work import AtWork
-from tickets.models.figures.figures import Figures, Step
+from tickets.models.figures.figures import Checked, Figures, Step
 from tickets.pages.chart import Chart, Line, chart, small
 
 NONE = "none"
 QUEUE = "queue"
 STUCK = "stuck"
+CHECKS = 8  # of gates that are shown
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,18 @@ class FiguresShown:
         low, high = kind.write(min(known)), kind.write(max(known))
         each = {1: "an hour", 6: "in six hours", 24: "a day"}[self.found.range.step_h]
         return f"{kind.label}: between {low} and {high} {each}, {kind.write(known[-1])} at the end."
+
+    # -- the checks of gates
+
+    @property
+    def checks(self) -> list[tuple[str, Checked, str]]:
+        """Name, numbers, and the share that did not pass, in words."""
+        shown = self.found.checks[:CHECKS]
+        return [(humanize.phase(each.name), each, share(each.refused_share)) for each in shown]
+
+    @property
+    def more_checks(self) -> int:
+        return max(0, len(self.found.checks) - CHECKS)
 
     # -- the chart of the queue
 

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from agents.models import Project, ProjectSpec
 from omoi_site.database import sql
-from tests.factories import allow_workflow, complete, fail, lapse
+from tests.factories import allow_workflow, complete, fail, lapse, submit
 from tests.support.concurrency import meanwhile
 from tests.support.past import moved_at, times_free
 from tickets.models import HourlyFigures, Task, TaskSpec, Ticket, TicketSpec, Workflow
@@ -67,6 +67,27 @@ def test_what_happened_is_counted_once(project, history):
     assert 1024 < counted.wait_p95 <= 1449
     assert whole(project, of_all=True).waits == counted.waits
     assert whole(project, over=MONTH).completed == 1
+
+
+def test_checks_of_judgements_are_counted_by_their_names(project, operator):
+    gate = [{"check": "artifact", "type": "notes"}, {"check": "tasks_completed"}]
+    phases = [{"name": "WORK", "to": ["DONE"], "gate": gate}, {"name": "DONE", "to": []}]
+    workflow = allow_workflow(
+        project, Workflow.objects.install({"name": "checked", "phases": phases}, by=operator)
+    )
+    ticket = Ticket.objects.open(project, TicketSpec("x", workflow=workflow), by=operator)
+    Ticket.objects.judge(pk=ticket.pk, by=operator)
+    HourlyFigures.objects.count_events()
+    submit(ticket, "notes", b"done", by=operator)
+    Ticket.objects.judge(pk=ticket.pk, by=operator)
+    HourlyFigures.objects.count_events()
+
+    for of_all in (True, False):
+        found = figures([project.pk], DAY, of_all=of_all).checks
+        assert [(each.name, each.passed, each.refused) for each in found] == [
+            ("tasks_completed", 0, 2),
+            ("artifact", 1, 1),
+        ]
 
 
 def test_a_wait_begins_when_the_ticket_enters_the_phase_whatever_follows(project, ticket, task, ada):

@@ -92,9 +92,28 @@ counted AS (
     n.hour
 ),
 
+checked AS MATERIALIZED (
+  SELECT
+    n.project,
+    n.hour,
+    c.answer ->> 'check' AS name,
+    count(*) FILTER (WHERE c.answer ->> 'passed' = 'true')::int AS passed,
+    count(*) FILTER (WHERE c.answer ->> 'passed' = 'false')::int AS refused
+  FROM kept n
+  JOIN tickets_verdict v
+    ON v.id = CASE WHEN n.kind = 'gate.judged' THEN (n.data ->> 'verdict')::bigint END
+  CROSS JOIN LATERAL jsonb_array_elements(v.checks) c(answer)
+  WHERE n.kind = 'gate.judged'
+    AND c.answer ->> 'check' IS NOT NULL
+  GROUP BY
+    n.project,
+    n.hour,
+    name
+),
+
 added AS (
   INSERT INTO tickets_hourlyfigures AS h (
-    project_id, hour, completed, failed, lapsed, judged, refused, waits
+    project_id, hour, completed, failed, lapsed, judged, refused, waits, checks
   )
   SELECT
     c.*,
@@ -103,6 +122,14 @@ added AS (
       FROM generate_series(0, {buckets} - 1) b(bucket)
       LEFT JOIN waited w ON (w.project, w.hour, w.bucket) = (c.project, c.hour, b.bucket)
       ORDER BY b.bucket
+    ),
+    coalesce(
+      (
+        SELECT jsonb_object_agg(k.name, jsonb_build_array(k.passed, k.refused))
+        FROM checked k
+        WHERE (k.project, k.hour) = (c.project, c.hour)
+      ),
+      '{}'
     )
   FROM counted c
   ORDER BY
@@ -118,7 +145,25 @@ added AS (
       SELECT coalesce(before, 0) + added
       FROM unnest(h.waits, excluded.waits) WITH ORDINALITY each(before, added, place)
       ORDER BY place
-    )
+    ),
+    checks = CASE
+      WHEN excluded.checks = '{}' THEN h.checks
+      ELSE (
+        SELECT jsonb_object_agg(k.name, jsonb_build_array(k.passed, k.refused))
+        FROM (
+          SELECT
+            each.key AS name,
+            sum((each.value ->> 0)::int) AS passed,
+            sum((each.value ->> 1)::int) AS refused
+          FROM (
+            SELECT * FROM jsonb_each(h.checks)
+            UNION ALL
+            SELECT * FROM jsonb_each(excluded.checks)
+          ) each
+          GROUP BY each.key
+        ) k
+      )
+    END
 ),
 
 moved AS (

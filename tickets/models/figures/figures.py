@@ -68,6 +68,23 @@ class Step:
 COUNTED = [each.name for each in fields(Step) if each.name != "at"]
 
 
+@dataclass(frozen=True)
+class Checked:
+    """How often a check of gates passed, and how often not."""
+
+    name: str
+    passed: int
+    refused: int
+
+    @property
+    def total(self) -> int:
+        return self.passed + self.refused
+
+    @property
+    def refused_share(self) -> float:
+        return self.refused / self.total
+
+
 @dataclass
 class Figures:
     """`steps` from the oldest on; `before`: the sums of the time before, which is as long."""
@@ -76,6 +93,7 @@ class Figures:
     steps: Sequence[Step]
     before: Step
     ready_now: int
+    checks: Sequence[Checked]  # those that pass least often first
 
     @cached_property
     def whole(self) -> Step:
@@ -112,6 +130,10 @@ def figures(
         steps=steps[over.steps - 1 :: -1],
         before=_sum(steps[over.steps :]),
         ready_now=ready if ready < MOST_READY else max(ready, noted),
+        checks=sorted(
+            (Checked(name, *counts) for name, counts in rows[0]["checks"].items() if any(counts)),
+            key=lambda each: (-each.refused_share, -each.refused, each.name),
+        ),
     )
 
 

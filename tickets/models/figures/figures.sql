@@ -59,7 +59,8 @@ hours_looked AS (
 )
 
 -- What was ready and claimed is the mean of those hours that were looked at. `ready_now`: the tasks that are
--- ready at this moment, counted up to `most`; `noted`: how many were when it was looked at last.
+-- ready at this moment, counted up to `most`; `noted`: how many were when it was looked at last. `checks`:
+-- how often each check passed in the newer steps, and how often not.
 SELECT
   s.step,
   coalesce(sum(h.completed), 0)::int AS completed,
@@ -93,7 +94,20 @@ SELECT
     SELECT coalesce(sum(h.ready), 0)::int
     FROM hours h
     WHERE h.hour = (SELECT max(l.hour) FROM looked l)
-  ) AS noted
+  ) AS noted,
+  (
+    SELECT coalesce(jsonb_object_agg(c.name, jsonb_build_array(c.passed, c.refused)), '{}')
+    FROM (
+      SELECT
+        each.key AS name,
+        sum((each.value ->> 0)::int) AS passed,
+        sum((each.value ->> 1)::int) AS refused
+      FROM hours h
+      CROSS JOIN LATERAL jsonb_each(h.checks) each
+      WHERE h.step < %(steps)s::int
+      GROUP BY each.key
+    ) c
+  ) AS checks
 FROM generate_series(0, 2 * %(steps)s::int - 1) s(step)
 LEFT JOIN hours h ON h.step = s.step
 LEFT JOIN waits w ON w.step = s.step

@@ -61,6 +61,11 @@ class HourlyFigures(models.Model):
     lapsed = models.PositiveIntegerField(db_default=0, help_text="claims")
     judged = models.PositiveIntegerField(db_default=0, help_text="judgements of gates")
     refused = models.PositiveIntegerField(db_default=0, help_text="of them those that did not pass")
+    checks = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="of judgements: {check: [how often it passed, how often not]}",
+    )
     waits = ArrayField(
         models.PositiveIntegerField(),
         db_default=[],
