@@ -38,7 +38,7 @@ ENTRIES = (
     Entry("Agents", "agents:list", "bot", "agents", of_project=True),
     Entry("Workflows", "workflows", "workflow", "workflows"),
     Entry("Patterns", "patterns", "git-branch", "patterns"),
-    Entry("Schedules", "schedules", "clock", "schedules"),
+    Entry("Schedules", "schedules", "clock", "schedules", of_project=True),
     Entry("Repositories", "repositories", "folder-open", "repositories", of_project=True),
     Entry("Projects", "projects", "folder-kanban", "projects"),
     Entry("Admin", "admin:index", "settings", "admin", managing=True, staff=True),

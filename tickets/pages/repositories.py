@@ -77,14 +77,14 @@ def repositories(request: HttpRequest) -> HttpResponse:
         return render(
             request, "tickets/no_project.html", {"title": "Repositories", "section": "repositories"}
         )
-    return _shown(request, project_of(request))
+    return _shown(request, shown_project(request))
 
 
 @never_cache
 @login_required
 @require_POST
 def add(request: HttpRequest) -> HttpResponse:
-    project = project_of(request)
+    project = shown_project(request)
     new = NewRepository(*(_typed(request, name) for name in ("name", "url", "base")))
     try:
         added = Repository.objects.add(project, new, by=request.user)
@@ -120,7 +120,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     raise Http404("There is no such action.")
 
 
-def project_of(request: HttpRequest) -> Project:
+def shown_project(request: HttpRequest) -> Project:
     """The project that the address names, else the one whose board was opened last."""
     named, last = request.GET.get("project", ""), request.COOKIES.get(LAST_PROJECT, "")
     if named or not (seen := projects_of(request)):

@@ -16,7 +16,7 @@ from omoi_site.errors import OmoiError
 from tickets.models import TemplateSpec, TicketTemplate
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.patterns.fields import Fields
-from tickets.pages.repositories import project_of
+from tickets.pages.repositories import shown_project
 from tickets.pages.schedules.schedule_form import OF_VARIABLE, values_in, variable_field
 from tickets.pages.schedules.template_form import EXAMPLE, TemplateForm
 from tickets.pages.schedules.views import SECTION, may_write, of_project
@@ -66,7 +66,7 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
 
 @form
 def new_template(request: HttpRequest) -> HttpResponse:
-    project = project_of(request)
+    project = shown_project(request)
     asked = TemplateForm(project, _typed(request))
 
     def create() -> Made:

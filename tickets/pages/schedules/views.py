@@ -19,7 +19,7 @@ from tickets.models import Schedule, ScheduleRun, TicketTemplate
 from tickets.models.schedule.cron_line import CronLine
 from tickets.models.ticket.transitions import WRITE
 from tickets.pages.once import Made, new_token, once
-from tickets.pages.repositories import project_of
+from tickets.pages.repositories import shown_project
 from tickets.pages.schedules.rows import RunRow, rows_of, times
 from tickets.pages.schedules.schedule_form import ScheduleForm
 from tickets.pages.views import arrive, form, is_part, page
@@ -39,7 +39,7 @@ def schedules(request: HttpRequest) -> HttpResponse:
     """The schedules and the templates of a project."""
     if not (request.GET.get("project") or Project.objects.seen_by(request.user).exists()):
         return render(request, "tickets/no_project.html", {"title": "Schedules", "section": SECTION})
-    project = project_of(request)
+    project = shown_project(request)
     cursor = Event.objects.current_cursor()  # before the data, so that no change is missed
     removed = request.GET.get("view") == "removed"
     rows = Schedule.objects.filter(project=project, removed_at__isnull=not removed)
@@ -86,7 +86,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 
 @form
 def new_schedule(request: HttpRequest) -> HttpResponse:
-    project = project_of(request)
+    project = shown_project(request)
     asked = ScheduleForm(project, _typed(request), template=request.GET.get("template", ""))
 
     def create() -> Made:

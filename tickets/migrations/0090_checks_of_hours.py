@@ -6,7 +6,7 @@ from django.db.models import Value
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0084_figures"),
+        ("tickets", "0089_schedules"),
     ]
 
     operations = [

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0028_heard_minutes"),
+        ("agents", "0029_saved_views"),
     ]
 
     operations = [
