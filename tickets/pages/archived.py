@@ -19,7 +19,7 @@ WRITE = "tickets:write"
 
 
 class ArchivedPage(OfProjects):
-    """`project`, else the first one; `q`: a part of the title, or the key; `before`: where the page begins."""
+    """`project`, else the first one; `q`: a part of the title, or the key; `before`: where it begins."""
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)

@@ -28,7 +28,7 @@ class WorkForm(forms.Form):
                 field.widget.attrs["class"] = "input"
 
     def place(self, refused: OmoiError) -> OmoiError | None:
-        """Put the faults that a verb found beside their fields. Returns the refusal if it stands above all."""
+        """Put the faults that a verb found beside their fields. Returns a refusal that has no field."""
         refused.leave_trace()
         self.status = refused.status
         if not isinstance(refused, Invalid):

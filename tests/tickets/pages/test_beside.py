@@ -1,4 +1,4 @@
-"""The previous and next ticket are those of the board as it was filtered last; archived ones are elsewhere."""
+"""The tickets beside one are those of the board as it was filtered last; archived ones are elsewhere."""
 
 from __future__ import annotations
 
