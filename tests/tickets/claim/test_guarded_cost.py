@@ -91,7 +91,7 @@ def test_pools_cost_one_look_more_and_one_for_each_agent_that_shares_a_limited_o
 
 @pytest.mark.parametrize("ready", [1_000, pytest.param(100_000, marks=pytest.mark.full)])
 def test_phases_that_may_be_full_cost_a_look_at_what_is_stored(ticket, ada, operator, ready):
-    """However many tickets stand there, and however long: a sweep has found out that none waits for people."""
+    """However many tickets stand there, and however long: a sweep found that none waits for people."""
     Agent.objects.filter(pk=ada.pk).update(capabilities=["skill-0"])
     backlog(ticket, ready, 1)
     limit(ticket.project, operator, max_agents=10, max_tickets=50)

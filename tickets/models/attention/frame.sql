@@ -1,7 +1,7 @@
 -- What the frame of every page shows of its reader. The numbers beside the navigation, each counted up to
--- `most`: what they can act on, and the open tickets (those of which it is stored who they wait on). Items for
--- which all agents are looked at are counted by a sweep; without one, here. Then whether single letters are
--- shortcuts for them, and their saved views.
+-- `most`: what they can act on, and the open tickets (those of which it is stored who they wait on). Items
+-- for which all agents are looked at are counted by a sweep; without one, here. Then whether single letters
+-- are shortcuts for them, and their saved views.
 WITH {places},
 {fleet},
 stored AS MATERIALIZED (
