@@ -93,7 +93,13 @@ class Versioned(Journaled):
         raise NotImplementedError
 
     def change(
-        self, kind: str, fields: dict[str, Any], *, by: Actor, version: int | None = None
+        self,
+        kind: str,
+        fields: dict[str, Any],
+        *,
+        by: Actor,
+        version: int | None = None,
+        reason: str = "",
     ) -> dict[str, Any]:
         """Set validated fields and write one event with the old and new values. Returns the old values of the
         fields that differ.
@@ -107,6 +113,7 @@ class Versioned(Journaled):
             self.record(
                 kind,
                 by=by,
+                reason=reason,
                 data={"before": shown(before), "after": shown({name: fields[name] for name in before})},
             )
         return before

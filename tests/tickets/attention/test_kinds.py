@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from agents.models import Agent, Project
 from omoi_site.database import sql
-from tests.factories import allow_workflow, submit
+from tests.factories import allow_workflow, complete, submit
 from tests.support.api_client import api_of
+from tests.support.waits import store_waits
 from tests.tickets.attention.conftest import GATE, do, listed, only, open_in
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec, Workflow
 from tickets.models.attention.kinds import KINDS
@@ -332,4 +333,40 @@ def test_two_processes_under_one_name_are_listed_until_one_has_ended(ada, operat
     assert item["what"].startswith("2 processes work as ada at the same time: one, two. End all but one")
     assert do(item["act"], by=operator).json()["name"] == "ada"
     sql.rows("UPDATE agents_agentpresence SET shared_at = shared_at - interval '3 min'")
+    assert listed(operator) == []
+
+
+def test_a_ticket_whose_work_has_ended_is_moved_on(project, ada, operator):
+    ticket = open_in(project, operator, [{"name": "MAKE", "to": ["OUT"]}, {"name": "OUT", "to": []}])
+    Task.objects.add(ticket, [TaskSpec("x")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    complete(claim, by=ada)
+    assert listed(operator) == []  # it is found by a sweep
+    store_waits()
+
+    item = only(operator)
+
+    assert (item["kind"], item["subject"], item["who"]) == ("work_ended", ticket.key, "operator")
+    assert item["what"] == "its only task of Make has ended, but nobody has moved it on"
+    assert item["since"] == Task.objects.get().ended_at.isoformat().replace("+00:00", "Z")
+    [more] = Task.objects.add(ticket, [TaskSpec("y")], by=operator)
+    assert "work_ended" not in dict(listed(operator)), "before the sweep too"
+    Task.objects.filter(pk=more.pk).cancel(by=operator, reason="not wanted")
+    assert do(item["act"], by=operator).status_code == 200
+    assert listed(operator) == []
+    store_waits()
+    assert listed(operator) == []
+
+
+def test_what_a_ticket_left_open_is_listed_once_it_is_done(project, ticket, task, operator):
+    """Nobody can claim it there."""
+    Ticket.objects.move(ticket.pk, "DONE", by=operator, reason="Enough of it is done", force=True)
+    store_waits()
+
+    item = only(operator)
+
+    assert (item["kind"], item["subject"]) == ("work_ended", ticket.key)
+    assert item["what"] == "it is done, and 1 task of it is still open"
+    assert do(item["act"], by=operator).json()["causes"][0]["what"] == item["what"]
+    Task.objects.filter(pk=task.pk).cancel(by=operator, reason="not wanted")
     assert listed(operator) == []

@@ -34,6 +34,7 @@ KINDS = [
     ticket_kinds.NOBODY,
     ticket_kinds.QUOTA,
     schedule_kinds.SCHEDULE_OWED,
+    ticket_kinds.WORK_ENDED,
     ticket_kinds.DISCOVERY,
     ticket_kinds.NOTIFIED,
     ticket_kinds.BLOCKED,

@@ -19,6 +19,7 @@ from tickets.models.explain.sql_fragments import (
     UNFINISHED,
 )
 from tickets.models.task.readiness import MET, MOST_RATE_LIMITS
+from tickets.workflows.document import CANCELLED
 
 # Nobody stopped the work on purpose.
 GOES_ON = "NOT k.paused AND k.archived_at IS NULL AND NOT j.paused"
@@ -99,6 +100,17 @@ def decide(values: Values) -> Act:
         body = {"as": "ticket"}
         return Act("Open a ticket", "POST", path, body, page="open-ticket", discovery=values["id"])
     return Act("Make it a task", "POST", path, {"as": "task"}, page="make-task", discovery=values["id"])
+
+
+def work_ended(values: Values) -> str:
+    work = {**values["details"], "phase": humanize.phase(values["phase"])}
+    if values["phase"] == CANCELLED:
+        return ticket_sentences.cancelled(work)
+    return ticket_sentences.all_ended(work) if work["unfinished"] else ticket_sentences.done(work)
+
+
+def go_on(values: Values) -> Act:
+    return advance(values) if values["details"]["to"] else explain(values)
 
 
 def notified(values: Values) -> str:
@@ -242,6 +254,30 @@ QUOTA = Kind(
     ),
     limited,
     retry,
+)
+WORK_ENDED = Kind(
+    "work_ended",
+    "Work has ended",
+    "attention",
+    "circle-check",
+    sql.statement(
+        __file__,
+        "work_ended",
+        goes_on=GOES_ON,
+        unfinished=UNFINISHED,
+        open_phases=EACH_OPEN_PHASES.rstrip(),
+        in_open_phase=IN_OPEN_PHASE,
+    ),
+    work_ended,
+    go_on,
+    details=sql.statement(
+        __file__,
+        "work_ended_details",
+        unfinished=UNFINISHED,
+        open_phases=EACH_OPEN_PHASES.rstrip(),
+        in_open_phase=IN_OPEN_PHASE,
+        next_phase=sql.statement(__file__, "move_fault_details").strip(),
+    ),
 )
 DISCOVERY = Kind(
     "discovery",

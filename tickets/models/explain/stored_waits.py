@@ -6,6 +6,7 @@ What is a task's own is stored with it; what all ready tasks of a lane share is 
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 
 from omoi_site.database import sql
@@ -60,12 +61,15 @@ def of_tickets() -> str:
         task_wait=_task_wait(),
         own=first_cause(obstacles),
         next=NEXT,
+        idle=ticket_obstacles.IDLE.strip(),
+        unfinished=UNFINISHED,
     )
     return _stored(
         "tickets_ticketwait",
         fleets=f"{fleets_of('t.ticket_id = ANY (%(ids)s)')},\n{rooms_of('k.id = ANY (%(ids)s)')}",
         found=f"{wait}\nWHERE k.id = ANY (%(ids)s)\n  AND ({UNFINISHED} OR {LEFT_OPEN} > 0)",
-        more="room_id",
+        more=("room_id", "idle_since"),
+        shared="room_id",
     )
 
 
@@ -94,8 +98,8 @@ def of_lanes() -> str:
     return sql.statement(__file__, "store_lane_waits", waits=waits.rstrip())
 
 
-def _stored(table: str, *, fleets: str, found: str, more: str = "") -> str:
-    """more: a column that only this table has; a row with it is looked at with others."""
+def _stored(table: str, *, fleets: str, found: str, more: Sequence[str] = (), shared: str = "") -> str:
+    """more: columns that only this table has. shared: that of these by which a row is looked at with others."""
     return sql.statement(
         __file__,
         "store_waits",
@@ -103,11 +107,11 @@ def _stored(table: str, *, fleets: str, found: str, more: str = "") -> str:
         fleets=fleets,
         found=found,
         next=NEXT,
-        more=more and f",\n{more}",
-        set_more=more and f",\n{more} = excluded.{more}",
-        or_more_differs=more and f"OR o.{more} IS DISTINCT FROM f.{more}",
-        or_due=more and f" OR o.{more} IS NOT NULL",
-        or_gone_due=more and f" OR {more} IS NOT NULL",
+        more="".join(f",\n{name}" for name in more),
+        set_more="".join(f",\n{name} = excluded.{name}" for name in more),
+        or_more_differs="\n".join(f"OR o.{name} IS DISTINCT FROM f.{name}" for name in more),
+        or_due=shared and f" OR o.{shared} IS NOT NULL",
+        or_gone_due=shared and f" OR {shared} IS NOT NULL",
     )
 
 

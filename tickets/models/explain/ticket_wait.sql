@@ -9,6 +9,9 @@ SELECT
   CASE WHEN s.shared THEN first.variant END AS variant,
   CASE WHEN x.cause[1] = 'review_full' THEN w.room_id END AS room_id,
   CASE
+    WHEN x.cause[1] = 'phase' AND (NOT {unfinished} OR {idle}) THEN greatest(c.last_end, k.phase_since)
+  END AS idle_since,
+  CASE
     WHEN x.cause[1] = 'clock' OR x.cause[1] = 'review_full' AND k.move_fault <> '' THEN {next}
   END AS until
 {from_ticket}

@@ -82,13 +82,14 @@ REFUSALS = {
     "retry": "only a failed or cancelled task can be retried, or one that met a limit too often",
     "bump": "only an open task can be bumped",
     "prioritise": "only an open task can be given another priority",
+    "requeue": "only a claimed task can be taken back",
 }
 
 
 class TaskInterventions(WaitingTasks[Row]):
     @sql.atomic
     def act(self, pk: int, verb: str, *, by: Actor, reason: str, **how: Any) -> None:
-        """Cancel, retry or bump one task. Raises NotReady if its state does not allow it."""
+        """Cancel, retry, bump or requeue one task. Raises NotReady if its state does not allow it."""
         reason = field_limits.reason(reason, 1, "say why")
         if not getattr(self.filter(pk=pk), verb)(by=by, reason=reason, **how):
             row = self.get(pk=pk)

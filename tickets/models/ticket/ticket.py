@@ -266,7 +266,9 @@ class Ticket(Transitions, AcceptanceCriteria):
             self.record("ticket.restored", by=by, reason=reason)
             self.hold_tasks()
 
-    def edit(self, *, by: Actor, version: int | None = None, **fields: Unpack[TicketEdit]) -> None:
+    def edit(
+        self, *, by: Actor, version: int | None = None, reason: str = "", **fields: Unpack[TicketEdit]
+    ) -> None:
         """Change these fields. Open tasks with the ticket's old priority get the new one, and criteria that
         stay keep their answers.
         """
@@ -278,7 +280,8 @@ class Ticket(Transitions, AcceptanceCriteria):
             values["labels"] = list(values["labels"])
         if "acceptance" in values:
             values["acceptance"] = criteria_of(values["acceptance"], self.acceptance)
-        before = self.change("ticket.edited", values, by=by, version=version)
+        reason = field_limits.reason(reason)
+        before = self.change("ticket.edited", values, by=by, version=version, reason=reason)
         if "acceptance" in before:
             self.hint_advance()
         if "priority" in before:

@@ -110,6 +110,9 @@ class TaskWait(Wait):
 
 class TicketWait(Wait):
     room_id = models.BigIntegerField(null=True, help_text="the full phase in which it waits for room")
+    idle_since = models.DateTimeField(
+        null=True, help_text="since when only a person would move it on, although nothing of it failed"
+    )
 
     objects = StoringTickets()
 
@@ -122,6 +125,11 @@ class TicketWait(Wait):
                 fields=["project_id", "room_id", "who"],
                 name="ticketwait_room",
                 condition=models.Q(room_id__isnull=False),
+            ),
+            models.Index(
+                fields=["project_id", "idle_since", "id"],
+                name="ticketwait_idle",
+                condition=models.Q(idle_since__isnull=False),
             ),
         ]
 
