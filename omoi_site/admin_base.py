@@ -1,4 +1,4 @@
-"""What the pages of the admin share: fast lists, read-only rows, actions that ask for a reason.
+"""What the pages of the admin share: sections, rights, read-only rows, columns and filters.
 
 The admin changes rows only through the verbs of the models, as the API and the pages do.
 """
@@ -6,39 +6,39 @@ The admin changes rows only through the verbs of the models, as the API and the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.functional import cached_property
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
-from omoi_site import field_limits
+from omoi_site import humanize
+from omoi_site.admin_lists import EstimatedPaginator, WindowedChangeList, found_exactly
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
-from omoi_site.templatetags.omoi import age
+from omoi_site.templatetags.omoi import age, exactly, icon
 
-MOST = 10_000  # rows counted for the page numbers
-SHOWN = 20  # rows named on the page of an action
+# The icon of a badge, where its word has none of its own.
+SIGNS = {
+    "ok": "circle-check",
+    "running": "loader-circle",
+    "info": "circle-dot",
+    "warn": "circle-pause",
+    "bad": "circle-x",
+    "neutral": "circle-dashed",
+}
 
 
-class EstimatedPaginator(Paginator):
-    """Counts no further than `MOST`: a list of a million rows must open as fast as one of a hundred."""
-
-    @cached_property
-    def count(self) -> int:
-        keys = self.object_list.order_by().values_list("pk", flat=True)  # type: ignore[attr-defined]
-        return len(keys[:MOST])
+INDEXED = ("ticket__key", "other__key", "blob__hash")  # the ends of lookups that an index answers
 
 
 class Site(admin.AdminSite):
@@ -61,6 +61,8 @@ class Site(admin.AdminSite):
             "app_url": reverse("admin:index"),
             "has_module_perms": True,
             "models": inner,
+            "internal": True,
+            "current": any(shown["admin_url"] in request.path for shown in inner),
         }
         return [*(app for app in apps if app["models"]), *([section] if inner else [])]
 
@@ -69,11 +71,16 @@ class OmoiModelAdmin(admin.ModelAdmin):
     """`inside`: the lookup from a row to its project; staff see the rows of their own projects. When it is
     empty, the rows belong to no project and only a superuser sees them.
 
-    `internal`: the table is listed in the section *Internals*.
+    `internal`: no person edits the table by hand, and it is listed in the section *Internals*.
+
+    `large`: it grows with the work. Its list has the newest rows first and no other order. `exact`: lookups
+    of a whole value that an index answers, beside those of `INDEXED`.
     """
 
     inside = ""
     internal = False
+    large = False
+    exact: Sequence[str] = ()
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
@@ -92,9 +99,43 @@ class OmoiModelAdmin(admin.ModelAdmin):
 
     def seen(self, rows: QuerySet[Any], who: Any) -> QuerySet[Any]:
         """The rows that a person who is not a superuser may see."""
-        return (
-            rows.filter(**{f"{self.inside}__members__user": who}).distinct() if self.inside else rows.none()
-        )
+        if not self.inside:
+            return rows.none()
+        project: Any = get_fields_from_path(rows.model, self.inside)[-1].related_model
+        own = project._default_manager.filter(members__user=who)
+        return rows.filter(**{f"{self.inside}__in": own.values("pk")})
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return WindowedChangeList
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        return self.ordering or (["-pk"] if self.large else ())
+
+    def get_sortable_by(self, request: HttpRequest) -> Any:
+        return () if self.large else super().get_sortable_by(request)
+
+    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+        """Without those in which nothing was found by their index."""
+        done = self._exact if getattr(request, "found_nothing_exactly", False) else ()
+        return [field for field in self.search_fields if field.lstrip("=") not in done]
+
+    @property
+    def _exact(self) -> list[str]:
+        fields = [field[1:] for field in self.search_fields if field.startswith("=")]
+        return [*self.exact, *(field for field in fields if field.endswith(INDEXED))]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """What one of the lookups of `exact` finds; else what the fields of the search find."""
+        term = search_term.strip()
+        if self.large and term and (found := found_exactly(queryset, self._exact, term)):
+            request.found_exactly = True  # type: ignore[attr-defined]  # for the list
+            return queryset.filter(pk__in=found), False
+        request.found_nothing_exactly = self.large  # type: ignore[attr-defined]
+        if not self.get_search_fields(request):
+            return queryset.none(), False
+        return super().get_search_results(request, queryset, search_term)
 
     def get_field_queryset(self, db: str | None, db_field: Any, request: HttpRequest) -> QuerySet[Any] | None:
         """A form offers and accepts only rows that the list of that model shows."""
@@ -164,6 +205,7 @@ class UnscopedModelAdmin(OmoiModelAdmin):
 class ReadOnlyModelAdmin(OmoiModelAdmin):
     """Rows that can be read here, but not added, changed or deleted."""
 
+    large = True
     hidden: Iterable[str] = ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -198,72 +240,6 @@ class ReadOnlyInline(admin.TabularInline):
         return False
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What an action asks for beside its reason: one of `options`, each a value and its text."""
-
-    name: str
-    label: str
-    options: Sequence[tuple[str, str]]
-
-
-def admin_action(
-    title: str,
-    verb: Callable[..., Any],
-    *,
-    effect: str,
-    least: int = 0,
-    outlook: Callable[[Any, HttpRequest], str] = lambda row, request: "",
-    choice: Choice | None = None,
-) -> Any:
-    """An action that asks for a reason of `least` characters on its own page, then calls `verb(row, request,
-    reason)` for each row.
-
-    outlook: what is to be known of the action on a row; the page shows it beside the row. choice: what the
-    page asks for too; its value is one more argument of `verb`, by the name of the choice.
-    """
-
-    @admin.action(description=title, permissions=["act"])
-    def action(model_admin: OmoiModelAdmin, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
-        reason = request.POST.get("reason", "")
-        chosen = {choice.name: request.POST.get(choice.name, "")} if choice else {}
-        asked = not all(chosen.values()) or len(field_limits.seen(reason)) < least
-        if "reason" not in request.POST or asked:
-            action_attributes = {
-                **model_admin.admin_site.each_context(request),
-                "title": title,
-                "effect": effect,
-                "rows": rows,
-                "shown": [(row, outlook(row, request)) for row in rows[:SHOWN]],
-                "left_out": max(0, len(rows) - SHOWN),
-                "opts": model_admin.opts,
-                "name": request.POST["action"],
-                "checkbox": ACTION_CHECKBOX_NAME,
-                "least": least,
-                "sent": "reason" in request.POST,
-                "short": "reason" in request.POST and len(field_limits.seen(reason)) < least,
-                "reason": reason,
-                "choice": choice,
-                "chosen": chosen.get(choice.name) if choice else "",
-            }
-            return TemplateResponse(request, "admin/action.html", action_attributes)
-        done, refused = 0, list[tuple[Any, OmoiError]]()
-        for row in rows:
-            try:
-                verb(row, request, reason, **chosen)
-                done += 1
-            except OmoiError as error:
-                refused.append((row, error))
-        if done:
-            model_admin.message_user(request, f"{title}: {done} of {len(rows)} done.", messages.SUCCESS)
-        for row, refusal in refused[:10]:
-            model_admin.message_user(request, f"{row}: {refusal.message}", messages.WARNING)
-        return tell_refusals(HttpResponseRedirect(request.get_full_path()), [error for _, error in refused])
-
-    action.__name__ = title.lower().replace(" ", "_")
-    return action
-
-
 def since(name: str) -> Any:
     """A column: how long ago the moment in this field was."""
 
@@ -275,8 +251,27 @@ def since(name: str) -> Any:
     return column
 
 
-def badge(word: str, tone: str) -> SafeString:
-    return format_html('<span class="badge {}">{}</span>', tone, word.replace("_", " ").capitalize())
+def until(name: str) -> Any:
+    """A column: when the moment in this field comes, or how long ago it was."""
+
+    @admin.display(description=name.removesuffix("_at").replace("_", " "), ordering=name)
+    def column(row: Any) -> Any:
+        at = getattr(row, name)
+        if at is None:
+            return "-"
+        words = humanize.relative(at, timezone.now())
+        return format_html(
+            '<time datetime="{}" title="{}">{}</time>', at.isoformat(timespec="seconds"), exactly(at), words
+        )
+
+    column.__name__ = f"{name}_age"
+    return column
+
+
+def badge(word: str, tone: str, sign: str = "") -> SafeString:
+    """As on the pages: an icon and a word."""
+    word = word.replace("_", " ").capitalize()
+    return format_html('<span class="badge {}">{}{}</span>', tone, icon(sign or SIGNS[tone], "sm"), word)
 
 
 class ValueFilter(admin.SimpleListFilter):

@@ -16,14 +16,15 @@ from agents.models import (
     AgentPresence,
     AgentSpec,
 )
-from omoi_site.admin_base import OmoiModelAdmin, ReadOnlyModelAdmin, ValueFilter, admin_action, badge, since
+from omoi_site.admin_actions import admin_action
+from omoi_site.admin_base import OmoiModelAdmin, ReadOnlyModelAdmin, ValueFilter, badge, since
 
 TONES = {
-    "available": "ok",
-    "maintenance": "warn",
-    "draining": "warn",
-    "quarantined": "bad",
-    "retired": "neutral",
+    "available": ("ok", "circle-check"),
+    "maintenance": ("warn", "circle-pause"),
+    "draining": ("warn", "circle-pause"),
+    "quarantined": ("bad", "ban"),
+    "retired": ("neutral", "circle-dashed"),
 }
 
 
@@ -66,6 +67,12 @@ class AgentAdmin(OmoiModelAdmin):
     actions = [
         admin_action("Make agents available", on_locked("make_available"), effect="They can claim again."),
         admin_action(
+            "Set agents to maintenance",
+            on_locked("make_unavailable"),
+            effect="They claim nothing until they are made available. What they hold, they keep.",
+            outlook=before("make_unavailable"),
+        ),
+        admin_action(
             "Drain agents",
             on_locked("drain"),
             effect="They finish what they hold and claim nothing new.",
@@ -95,7 +102,7 @@ class AgentAdmin(OmoiModelAdmin):
 
     @admin.display(description="state", ordering="state")
     def shown_state(self, agent: Agent) -> str:
-        return badge(agent.state, TONES[agent.state])
+        return badge(agent.state, *TONES[agent.state])
 
     @admin.display(description="capabilities")
     def shown_capabilities(self, agent: Agent) -> str:
@@ -162,6 +169,7 @@ class AgentAdmin(OmoiModelAdmin):
 
 @admin.register(AgentPresence)
 class AgentPresenceAdmin(ReadOnlyModelAdmin):
+    large = False
     internal = True
     list_display = ["agent", since("last_seen_at"), "word", "unread"]
     list_filter = [("word", admin.EmptyFieldListFilter)]

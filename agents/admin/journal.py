@@ -34,7 +34,8 @@ class EventAdmin(ReadOnlyModelAdmin):
     search_help_text = (
         "A whole subject (task:17), topic (ticket:OMO-142), actor (agent:ada) or kind (task.claimed)"
     )
-    ordering = ["-xid", "-id"]
+    exact = ["topic"]
+    ordering = ["-id"]
 
     def seen(self, rows: QuerySet[Event], who: Any) -> QuerySet[Event]:
         return rows.filter(project_id__in=Project.objects.seen_by(who).values("pk"))

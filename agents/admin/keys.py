@@ -17,7 +17,8 @@ from agents.models import (
 )
 from agents.models.key import LONGEST
 from agents.models.scopes import SCOPES
-from omoi_site.admin_base import ReadOnlyModelAdmin, admin_action, badge, since
+from omoi_site.admin_actions import admin_action
+from omoi_site.admin_base import ReadOnlyModelAdmin, badge, since, until
 
 
 class KeyForm(forms.ModelForm):
@@ -53,9 +54,18 @@ class KeyAdmin(ReadOnlyModelAdmin):
     Its text is shown once, in the answer to the form that made it.
     """
 
+    large = False
     form = KeyForm
     hidden = ["hash"]
-    list_display = ["__str__", "agent", "user", "shown_scopes", "state", since("last_used_at"), "expires_at"]
+    list_display = [
+        "__str__",
+        "agent",
+        "user",
+        "shown_scopes",
+        "state",
+        since("last_used_at"),
+        until("expires_at"),
+    ]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter), ("expires_at", admin.DateFieldListFilter)]
     search_fields = ["=prefix", "agent__name", "user__username"]
     autocomplete_fields = ["agent", "user"]

@@ -52,6 +52,7 @@ class PersonAdmin(UserAdmin):
 class AccountAdmin(ReadOnlyModelAdmin):
     """The number of the last journal event of each person."""
 
+    large = False
     internal = True
     list_display = ["user", "events"]
     list_filter = ["user__is_active"]

@@ -12,12 +12,13 @@ from django.http import HttpRequest
 from agents.admin.filters import OwnProjects
 from agents.admin.locked_action import on_locked
 from agents.models import Pool
-from omoi_site.admin_base import OmoiModelAdmin, admin_action, badge, since
+from omoi_site.admin_actions import admin_action
+from omoi_site.admin_base import OmoiModelAdmin, badge, since, until
 
 
 @admin.register(Pool)
 class PoolAdmin(OmoiModelAdmin):
-    list_display = ["name", "project", "limit", "state", "resets_at", since("created_at")]
+    list_display = ["name", "project", "limit", "state", until("resets_at"), since("created_at")]
     list_filter = [("project", OwnProjects), ("closed_at", admin.EmptyFieldListFilter)]
     search_fields = ["name", "project__key"]
     autocomplete_fields = ["project"]

@@ -17,7 +17,8 @@ from agents.models import (
     Project,
     ProjectSpec,
 )
-from omoi_site.admin_base import OmoiModelAdmin, admin_action, badge, since
+from omoi_site.admin_actions import admin_action
+from omoi_site.admin_base import OmoiModelAdmin, badge, since
 
 SETTINGS = ("name", "repository", "workflow", "workflows", "profiles", "stall_after_s", "stall_grace_s")
 

@@ -17,4 +17,3 @@ class ReplyAdmin(ReadOnlyModelAdmin):
     list_display = ["__str__", "status", "sealed", since("created_at")]
     list_filter = ["sealed", ("created_at", admin.DateFieldListFilter)]
     search_fields = ["=status"]
-    ordering = ["-created_at"]

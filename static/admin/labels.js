@@ -24,3 +24,13 @@ window.django?.jQuery?.(document).on("change", "select.admin-autocomplete", () =
 
 // Where a search explains itself, its help is not its name: Django's label is a picture alone.
 document.querySelector("#searchbar")?.setAttribute("aria-label", "Search");
+
+// What the filter of the sidebar finds among the inner tables is shown, though they are folded away.
+const filter = document.querySelector("#nav-filter");
+const inner = document.querySelector("#nav-sidebar .app-internals details");
+if (filter && inner) {
+  const closed = !inner.open;
+  const unfold = () => { if (closed) inner.open = Boolean(filter.value); };
+  filter.addEventListener("input", unfold);
+  if (filter.value) unfold();
+}

@@ -11,7 +11,8 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from agents.models import Account, Agent, AgentSpec, Key, Member, Pool, Project, ProjectSpec, SignInTry
+from agents.models import Account, Agent, AgentSpec, Event, Key, Member, Pool, Project, ProjectSpec, SignInTry
+from omoi_site import admin_actions
 from omoi_site.database import sql
 from tests.factories import allow_workflow, asks_for_approvals, decide, fail
 from tests.support.waits import store_waits
@@ -319,8 +320,6 @@ def test_a_project_edited_in_the_admin_is_told_of_in_the_journal(desk, project, 
     form = {"name": "Payments", "repository": "", "workflow": "", **STALLS}
     desk.post(at(Project, "change", project.pk), form)
     assert Project.objects.get(pk=project.pk).name == "Payments"
-    from agents.models import Event
-
     assert Event.objects.filter(kind="project.edited", actor="user:admin").count() == 1
 
 
@@ -439,39 +438,108 @@ def test_staff_who_may_only_look_run_no_action(staff, ticket, django_user_model)
         assert (page.status_code, Ticket.objects.get(pk=ticket.pk).paused) == (200, paused)
 
 
+INNER = {
+    *("Account", "AgentPresence", "Awaited", "Blob", "BulkBatch", "OutputPiece", "TaskOutput", "CheckRun", "Chunk", "FiguresPlace", "HourlyFigures"),
+    *("Lane", "LaneLook", "LaneWait", "LatestGrant", "Operation", "OthersCancelled", "Reply", "SignInTry"),
+    *("StoredEstimate", "SweepRun", "TaskWait", "TemplateLaunch", "TicketWait", "WaitSweep", "WorkflowPhase"),
+}
+
+
 def test_inner_tables_stand_in_a_section_of_their_own(desk, all_kinds):
+    page = desk.get("/admin/")
     sections = {
-        app["name"]: [shown["object_name"] for shown in app["models"]]
-        for app in desk.get("/admin/").context["app_list"]
+        app["name"]: [shown["object_name"] for shown in app["models"]] for app in page.context["app_list"]
     }
-    inner = {
-        "Blob",
-        "BulkBatch",
-        "Chunk",
-        "Awaited",
-        "FiguresPlace",
-        "HourlyFigures",
-        "Lane",
-        "LaneLook",
-        "LaneWait",
-        "LatestGrant",
-        "OutputPiece",
-        "Reply",
-        "SignInTry",
-        "SweepRun",
-        "TaskOutput",
-        "TaskWait",
-        "TicketWait",
-        "WaitSweep",
-        "AgentPresence",
-        "WorkflowPhase",
-        "Account",
-    }
-    assert set(sections["Internals"]) == inner
+    assert set(sections["Internals"]) == INNER
     assert list(sections)[-1] == "Internals"
-    assert not inner & {
+    assert not INNER & {
         name for section, names in sections.items() if section != "Internals" for name in names
     }
+
+
+def test_the_inner_tables_are_folded_away_but_around_the_one_that_is_shown(desk, all_kinds):
+    assert desk.get("/admin/").content.decode().count("<details>") == 1  # the start has no sidebar
+    assert "<details>" in desk.get(at(Ticket, "changelist")).content.decode()
+    assert "<details open>" in desk.get(at(SweepRun, "changelist")).content.decode()
+
+
+def test_a_list_shows_states_as_badges_with_their_icon(desk, ticket, task, ada):
+    Task.objects.claim(by=ada)
+    for model, words in ((Task, "Running"), (Ticket, "Doing"), (Agent, "Available")):
+        row = desk.get(at(model, "changelist")).content.decode()
+        assert '<span class="badge' in row
+        assert f"</svg>{words}</span>" in row, model
+    assert "ada" in desk.get(at(Ticket, "changelist")).content.decode(), "who is at work on it"
+
+
+def test_an_act_says_how_many_are_chosen_and_which_it_could_not_be_done_for(desk, ticket, task, ada):
+    [done] = Task.objects.add(ticket, [TaskSpec("Over")], by="system:test")
+    Task.objects.filter(pk=done.pk).cancel(by="system:test", reason="not wanted")
+    chosen = {"action": "cancel_tasks", "_selected_action": [task.pk, done.pk]}
+
+    page = desk.post(at(Task, "changelist"), chosen).content.decode()
+    assert "<strong>2</strong>" in page
+    assert f"{done.key}: it is cancelled, and only an open task can be cancelled" in page
+    said = desk.post(at(Task, "changelist"), {**chosen, "reason": "over"}, follow=True).content.decode()
+
+    assert "Cancel tasks: 1 of 2 done." in said
+    assert f"{done}: task {done.key} is cancelled: only an open task can be cancelled" in said
+    assert Task.objects.get(pk=task.pk).state == "cancelled"
+
+
+def test_no_more_rows_are_changed_together_than_a_request_can(desk, ticket, monkeypatch):
+    monkeypatch.setattr(admin_actions, "TOGETHER", 2)
+    Task.objects.add(ticket, [TaskSpec("x")] * 3, by="system:test")
+    chosen = {"action": "cancel_tasks", "select_across": 1, "_selected_action": [1], "reason": "over"}
+
+    said = desk.post(at(Task, "changelist"), chosen, follow=True).content.decode()
+
+    assert "At most 2 rows are changed together" in said
+    assert not Task.objects.filter(state="cancelled").exists()
+
+
+def test_of_many_that_were_refused_the_rest_is_counted_by_its_reason(desk, ticket, monkeypatch):
+    monkeypatch.setattr(admin_actions, "TOLD", 1)
+    tasks = Task.objects.add(ticket, [TaskSpec("x")] * 3, by="system:test")
+    chosen = {"action": "retry_tasks", "_selected_action": [task.pk for task in tasks], "reason": "again"}
+
+    said = desk.post(at(Task, "changelist"), chosen, follow=True).content.decode()
+
+    assert "Retry tasks: 0 of 3 done." in said
+    assert "More were not done. 2 because: The task&#x27;s state does not allow this." in said
+
+
+def test_priorities_are_set_with_their_reason(desk, ticket, task):
+    chosen = {"reason": "The customer waits", "priority": "0"}
+    for row, action in ((task, "set_the_priority_of_tasks"), (ticket, "set_the_priority_of_tickets")):
+        asked = {**chosen, "action": action, "_selected_action": [row.pk]}
+        assert (
+            b"Choose one of them" in desk.post(at(type(row), "changelist"), asked | {"priority": ""}).content
+        )
+        desk.post(at(type(row), "changelist"), asked)
+        assert type(row).objects.get(pk=row.pk).priority == 0
+
+    kinds = Event.objects.filter(kind__in=["task.edited", "ticket.edited"], reason="The customer waits")
+    assert set(kinds.values_list("kind", flat=True)) == {"task.edited", "ticket.edited"}
+    bad = {**chosen, "action": action, "_selected_action": [ticket.pk], "priority": "9"}
+    assert b"choose one of the priorities" in desk.post(at(Ticket, "changelist"), bad, follow=True).content
+
+
+def test_what_an_agent_holds_is_taken_back(desk, task, ada, bob):
+    Task.objects.claim(by=ada)
+    chosen = {"action": "requeue_the_tasks_of_agents", "_selected_action": [ada.pk, bob.pk]}
+
+    page = desk.post(at(Agent, "changelist"), chosen).content.decode()
+    assert "ada: it holds 1 task" in page
+    assert "bob: it holds nothing" in page
+    said = desk.post(at(Agent, "changelist"), {**chosen, "reason": "stuck"}, follow=True).content.decode()
+
+    assert "1 of 2 done" in said
+    assert "Bob: bob holds no task that could be taken back" in said
+    assert (Task.objects.get(pk=task.pk).state, Event.objects.filter(kind="task.revoked").count()) == (
+        "pending",
+        1,
+    )
 
 
 def test_agents_show_presence_and_what_they_hold(desk, ticket, task, ada):

@@ -23,10 +23,10 @@ class PatternRunAdmin(ReadOnlyModelAdmin):
 
 @admin.register(Operation)
 class OperationAdmin(ReadOnlyModelAdmin):
-    inside = "task__project"
+    inside, internal = "task__project", True
     list_display = ["task", "kind", "strategy", "timeout_s", "on_timeout", since("since")]
     list_filter = ["strategy", "on_timeout"]
-    search_fields = ["=task__ticket_key"]
+    search_fields = ["=task__ticket__key"]
     list_select_related = ["task"]
     ordering = ["-task"]
 
@@ -37,10 +37,10 @@ class OperationAdmin(ReadOnlyModelAdmin):
 
 @admin.register(OthersCancelled)
 class OthersCancelledAdmin(ReadOnlyModelAdmin):
-    inside = "task__project"
+    inside, internal = "task__project", True
     list_display = ["task", "waits"]
     list_filter = ["waits"]
-    search_fields = ["=task__ticket_key"]
+    search_fields = ["=task__ticket__key"]
     list_select_related = ["task"]
     ordering = ["-task"]
 

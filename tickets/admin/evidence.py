@@ -11,6 +11,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, badge, since
+from omoi_site.admin_lists import RecentValuesFilter
 from tickets.admin.filters import PhaseFilter
 from tickets.models import Approval, Artifact, Blob, CheckRun, Chunk, Verdict
 
@@ -35,7 +36,7 @@ class SizeOfBlobFilter(SizeFilter):
 class ArtifactAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "phase", "name", "type", "revision", "size", "commit", "by", since("at")]
-    list_filter = ["type", PhaseFilter, ("at", admin.DateFieldListFilter)]
+    list_filter = [("type", RecentValuesFilter), PhaseFilter, ("at", admin.DateFieldListFilter)]
     search_fields = ["=ticket__key", "name", "=blob__hash", "=commit"]
     list_select_related = ["ticket", "blob"]
     ordering = ["-id"]
@@ -75,7 +76,7 @@ class ChunkAdmin(ReadOnlyModelAdmin):
 
 @admin.register(CheckRun)
 class CheckRunAdmin(ReadOnlyModelAdmin):
-    inside = "ticket__project"
+    inside, internal = "ticket__project", True
     list_display = ["ticket", "phase", "name", "shown_answer", "worker", since("asked_at")]
     list_filter = [PhaseFilter, ("asked_at", admin.DateFieldListFilter)]
     search_fields = ["=ticket__key", "=worker"]

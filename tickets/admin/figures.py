@@ -18,6 +18,7 @@ class HourlyFiguresAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
 
 @admin.register(FiguresPlace)
 class FiguresPlaceAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
+    large = False
     internal = True
     list_display = ["__str__", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]

@@ -10,19 +10,16 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from agents.admin.agents import AgentAdmin
-from agents.models import Agent
-from omoi_site.admin_base import (
-    ReadOnlyInline,
-    ReadOnlyModelAdmin,
-    UnscopedModelAdmin,
-    admin_action,
-    since,
-)
-from tickets.models import Freeze, LatestGrant, SweepRun, Task
+from agents.models import Agent, Project
+from omoi_site.admin_actions import admin_action
+from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
+from tickets.models import Freeze, LatestGrant, NotReady, SweepRun, Task
+from tickets.models.explain.sentences import counted
 
 
 @admin.register(SweepRun)
 class SweepRunAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
+    large = False
     internal = True
     list_display = ["name", since("at")]
     list_filter = [("at", admin.DateFieldListFilter)]
@@ -31,6 +28,7 @@ class SweepRunAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
 
 @admin.register(Freeze)
 class FreezeAdmin(ReadOnlyModelAdmin):
+    large = False
     list_display = ["__str__", "reason", "by", since("since")]
     list_filter = [("since", admin.DateFieldListFilter)]
     search_fields = ["project__key", "reason", "by"]
@@ -39,6 +37,7 @@ class FreezeAdmin(ReadOnlyModelAdmin):
 
 @admin.register(LatestGrant)
 class LatestGrantAdmin(ReadOnlyModelAdmin):
+    large = False
     internal = True
     list_display = ["agent", since("oldest_held"), "xid"]
     list_filter = [("oldest_held", admin.DateFieldListFilter)]
@@ -53,6 +52,21 @@ class HeldTaskInline(ReadOnlyInline):
     verbose_name_plural = "tasks it holds"
 
 
+def held_by(agent: Agent, request: HttpRequest) -> Any:
+    """What it holds where this person may look."""
+    return Task.objects.filter(holder=agent, project__in=Project.objects.seen_by(request.user).values("pk"))
+
+
+def what_it_holds(agent: Agent, request: HttpRequest) -> str:
+    held = held_by(agent, request).count()
+    return f"it holds {counted('task', held)}" if held else "it holds nothing"
+
+
+def requeue(agent: Agent, request: HttpRequest, reason: str) -> None:
+    if not held_by(agent, request).requeue(by=request.user, reason=reason):
+        raise NotReady(f"{agent} holds no task that could be taken back")
+
+
 admin.site.unregister(Agent)
 
 
@@ -60,19 +74,18 @@ admin.site.unregister(Agent)
 class FleetAdmin(AgentAdmin):
     """The agents, with what they hold."""
 
+    list_display = [*AgentAdmin.list_display, "holds"]
     actions = [
         *AgentAdmin.actions,
         admin_action(
-            "Requeue what agents hold",
-            lambda agent, request, reason: Task.objects.filter(holder=agent).requeue(
-                by=request.user, reason=reason
-            ),
-            effect="Their tasks go back to the queue. It costs no attempt, and they may claim them again.",
+            "Requeue the tasks of agents",
+            requeue,
+            effect="They lose what they hold in projects you see, and it is pending again. It costs no"
+            " attempt. An available agent can claim it again: drain it first if it should not.",
             least=1,
+            outlook=what_it_holds,
         ),
     ]
-
-    list_display = [*AgentAdmin.list_display, "holds"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
         held = (

@@ -6,6 +6,8 @@ from django.contrib import admin
 from django.utils.text import Truncator
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, since
+from omoi_site.admin_lists import RecentValuesFilter
+from tickets.admin.filters import PhaseFilter
 from tickets.models import Awaited, Comment, Link, Need, Notice, TemplateLaunch
 
 
@@ -14,7 +16,7 @@ class NeedAdmin(ReadOnlyModelAdmin):
     inside = "child__project"
     list_display = ["child", "parent", "on_end", "on_failure"]
     list_filter = ["on_end", "on_failure"]
-    search_fields = ["=child__ticket_key", "=parent__ticket_key"]
+    search_fields = ["=child__ticket__key", "=parent__ticket__key"]
     list_select_related = ["child", "parent"]
     ordering = ["-id"]
 
@@ -23,7 +25,7 @@ class NeedAdmin(ReadOnlyModelAdmin):
 class LinkAdmin(ReadOnlyModelAdmin):
     inside = "ticket__project"
     list_display = ["ticket", "kind", "other"]
-    list_filter = ["kind"]
+    list_filter = [("kind", RecentValuesFilter)]
     search_fields = ["=ticket__key", "=other__key"]
     list_select_related = ["ticket", "other"]
     ordering = ["-id"]
@@ -33,7 +35,7 @@ class LinkAdmin(ReadOnlyModelAdmin):
 class AwaitedAdmin(ReadOnlyModelAdmin):
     inside, internal = "ticket__project", True
     list_display = ["ticket", "kind", "source_id"]
-    list_filter = ["kind"]
+    list_filter = [("kind", RecentValuesFilter)]
     search_fields = ["=ticket__key", "=source_id"]
     list_select_related = ["ticket"]
     ordering = ["-id"]
@@ -65,9 +67,9 @@ class CommentAdmin(ReadOnlyModelAdmin):
 
 @admin.register(TemplateLaunch)
 class TemplateLaunchAdmin(ReadOnlyModelAdmin):
-    inside = "ticket__project"
+    inside, internal = "ticket__project", True
     list_display = ["ticket", "phase", "key", "by", since("at")]
-    list_filter = ["phase", ("at", admin.DateFieldListFilter)]
+    list_filter = [PhaseFilter, ("at", admin.DateFieldListFilter)]
     search_fields = ["=ticket__key", "=key", "=by"]
     list_select_related = ["ticket"]
     ordering = ["-id"]

@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from agents.admin.filters import OwnProjects
-from omoi_site.admin_base import OmoiModelAdmin, admin_action, badge, since
+from omoi_site.admin_actions import admin_action
+from omoi_site.admin_base import OmoiModelAdmin, badge, since
 from tickets.models import NewRepository, Repository
 
 SET = ["url", "base"]

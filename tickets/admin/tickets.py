@@ -6,23 +6,18 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.postgres.aggregates import StringAgg
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 
 from agents.admin.filters import OwnProjects
 from omoi_site import humanize
-from omoi_site.admin_base import (
-    Choice,
-    OmoiModelAdmin,
-    ReadOnlyInline,
-    ReadOnlyModelAdmin,
-    admin_action,
-    badge,
-    since,
-)
+from omoi_site.admin_actions import Choice, admin_action
+from omoi_site.admin_base import OmoiModelAdmin, ReadOnlyInline, ReadOnlyModelAdmin, badge, since
 from tickets.admin.filters import PhaseFilter
+from tickets.admin.priority import PRIORITY, the_priority
 from tickets.admin.version_change import change_version
-from tickets.models import PhaseMove, StoredEstimate, Ticket, TicketSpec
+from tickets.models import PhaseMove, StoredEstimate, Task, Ticket, TicketSpec
 from tickets.models.ticket.fields import BlockedClass
 from tickets.models.ticket.transition_options import MOVES, options
 from tickets.workflows.document import BLOCKED, CANCELLED
@@ -49,6 +44,10 @@ def move_action(title: str, verb: str, *, effect: str, choice: Choice | None = N
 
     _, least = MOVES[verb]
     return admin_action(title, acted(verb), effect=effect, least=least, outlook=outlook, choice=choice)
+
+
+def set_priority(ticket: Ticket, request: HttpRequest, reason: str, priority: str) -> None:
+    Ticket.objects.act(ticket.pk, "edit", by=request.user, reason=reason, priority=the_priority(priority))
 
 
 class TicketForm(forms.ModelForm):
@@ -81,7 +80,8 @@ class PhaseMoveInline(ReadOnlyInline):
 
 @admin.register(Ticket)
 class TicketAdmin(OmoiModelAdmin):
-    inside = "project"
+    inside, large = "project", True
+    exact = ["key"]
     form = TicketForm
     list_display = [
         "key",
@@ -89,6 +89,7 @@ class TicketAdmin(OmoiModelAdmin):
         "shown_phase",
         "priority",
         "project",
+        "at_work",
         since("phase_since"),
         since("created_at"),
     ]
@@ -144,6 +145,12 @@ class TicketAdmin(OmoiModelAdmin):
         move_action("Unblock tickets", "unblock", effect="They return to the phase they were blocked in."),
         move_action("Cancel tickets", "cancel", effect="All their open tasks are cancelled too."),
         move_action("Reopen tickets", "reopen", effect="They return to the phase they were cancelled in."),
+        admin_action(
+            "Set the priority of tickets",
+            set_priority,
+            effect="Open tasks that have their old priority get the new one too.",
+            choice=PRIORITY,
+        ),
         change_version,
         admin_action(
             "Archive tickets", acted("archive"), effect="They leave the board. Their history stays."
@@ -167,7 +174,15 @@ class TicketAdmin(OmoiModelAdmin):
         return badge(ticket.phase.lower() + (" · paused" if ticket.paused else ""), tone)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Ticket]:
-        return super().get_queryset(request).defer("context")
+        work = Task.objects.filter(ticket=OuterRef("pk"), state=Task.State.CLAIMED).order_by()
+        names = StringAgg("holder__name", ", ", distinct=True)
+        holders = work.values("ticket").annotate(names=names).values("names")
+        rows = super().get_queryset(request).defer("context")
+        return rows.annotate(holders=Subquery(holders, output_field=CharField()))
+
+    @admin.display(description="at work")
+    def at_work(self, ticket: Any) -> str:
+        return ticket.holders or "-"
 
     def get_fields(self, request: HttpRequest, obj: Ticket | None = None) -> Any:
         return [
@@ -210,7 +225,7 @@ class PhaseMoveAdmin(ReadOnlyModelAdmin):
 
 @admin.register(StoredEstimate)
 class StoredEstimateAdmin(ReadOnlyModelAdmin):
-    inside = "ticket__project"
+    inside, internal = "ticket__project", True
     list_display = [
         "ticket",
         "move",

@@ -26,6 +26,7 @@ class WorkflowAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     with `python3 manage.py workflows install`.
     """
 
+    large = False
     list_display = ["name", "version", since("created_at")]
     list_filter = ["name"]
     search_fields = ["name"]
@@ -48,6 +49,7 @@ class WorkflowAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
 
 @admin.register(WorkflowPhase)
 class WorkflowPhaseAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
+    large = False
     internal = True
     list_display = ["workflow", "position", "name", "to", "start", "gated", "automatic"]
     list_filter = ["workflow", ("automatic", admin.EmptyFieldListFilter), "gated"]
