@@ -3028,7 +3028,8 @@ CREATE TABLE public.tickets_ticketwait (
     variant smallint,
     at timestamp with time zone NOT NULL,
     until timestamp with time zone,
-    room_id bigint
+    room_id bigint,
+    idle_since timestamp with time zone
 );
 
 
@@ -3309,6 +3310,7 @@ INSERT INTO public.django_migrations (id, app, name, applied) VALUES (136, 'tick
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (137, 'tickets', '0088_task_output', now());
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (138, 'tickets', '0089_schedules', now());
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (139, 'tickets', '0090_checks_of_hours', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (140, 'tickets', '0091_idle_tickets', now());
 
 
 
@@ -3569,7 +3571,7 @@ INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start,
 INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (24, 'DONE', 6, '{}', false, false, '', 4, NULL, NULL);
 
 
-SELECT pg_catalog.setval('public.django_migrations_id_seq', 139, true);
+SELECT pg_catalog.setval('public.django_migrations_id_seq', 140, true);
 
 
 SELECT pg_catalog.setval('public.tickets_workflow_id_seq', 4, true);
@@ -4406,6 +4408,9 @@ CREATE INDEX tickets_verdict_ticket_id_c5282323 ON public.tickets_verdict USING 
 
 
 CREATE INDEX tickets_workflowphase_workflow_id_62658b1e ON public.tickets_workflowphase USING btree (workflow_id);
+
+
+CREATE INDEX ticketwait_idle ON public.tickets_ticketwait USING btree (project_id, idle_since, id) WHERE (idle_since IS NOT NULL);
 
 
 CREATE INDEX ticketwait_kind ON public.tickets_ticketwait USING btree (project_id, split_part((who)::text, ':'::text, 1), id) WHERE (who IS NOT NULL);

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tickets", "0084_figures"),
+        ("tickets", "0090_checks_of_hours"),
     ]
 
     operations = [
