@@ -439,7 +439,19 @@ def test_staff_who_may_only_look_run_no_action(staff, ticket, django_user_model)
 
 
 INNER = {
-    *("Account", "AgentPresence", "Awaited", "Blob", "BulkBatch", "OutputPiece", "TaskOutput", "CheckRun", "Chunk", "FiguresPlace", "HourlyFigures"),
+    *(
+        "Account",
+        "AgentPresence",
+        "Awaited",
+        "Blob",
+        "BulkBatch",
+        "OutputPiece",
+        "TaskOutput",
+        "CheckRun",
+        "Chunk",
+        "FiguresPlace",
+        "HourlyFigures",
+    ),
     *("Lane", "LaneLook", "LaneWait", "LatestGrant", "Operation", "OthersCancelled", "Reply", "SignInTry"),
     *("StoredEstimate", "SweepRun", "TaskWait", "TemplateLaunch", "TicketWait", "WaitSweep", "WorkflowPhase"),
 }
