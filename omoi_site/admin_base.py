@@ -114,7 +114,7 @@ class OmoiModelAdmin(admin.ModelAdmin):
     def get_sortable_by(self, request: HttpRequest) -> Any:
         return () if self.large else super().get_sortable_by(request)
 
-    def get_search_fields(self, request: HttpRequest) -> Sequence[str]:
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
         """Without those in which nothing was found by their index."""
         done = self._exact if getattr(request, "found_nothing_exactly", False) else ()
         return [field for field in self.search_fields if field.lstrip("=") not in done]

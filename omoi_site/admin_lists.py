@@ -87,6 +87,8 @@ class WindowedChangeList(ChangeList):
 class RecentValuesFilter(AllValuesFieldListFilter):
     """The values of a field without fixed choices that the newest rows have: no table is read for them."""
 
+    lookup_choices: Any
+
     def __init__(
         self, field: Any, request: HttpRequest, params: Any, model: Any, model_admin: Any, field_path: str
     ) -> None:

@@ -32,7 +32,8 @@ class ProjectFilter(admin.SimpleListFilter):
     title, parameter_name = "project", "project"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Project.objects.seen_by(request.user).order_by("key").values_list("pk", "key")[:200])
+        seen = Project.objects.seen_by(request.user).order_by("key").values_list("pk", "key")[:200]
+        return [(str(pk), key) for pk, key in seen]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> QuerySet[Any]:
         project = self.value() or ""
