@@ -10,10 +10,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 
-from agents.models import (
-    Account,
-    SignInTry,
-)
+from agents.models import Account, SavedView, SignInTry
 from omoi_site.admin_base import ReadOnlyModelAdmin, since
 
 admin.site.unregister([get_user_model(), Group])  # roles come with membership of a project
@@ -46,6 +43,15 @@ class PersonAdmin(UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         above = obj is not None and (obj.is_superuser or obj.is_staff) and not request.user.is_superuser
         return super().has_delete_permission(request, obj) and not above
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyModelAdmin):
+    internal = True
+    list_display = ["name", "user", "path", "query"]
+    list_filter = ["path"]
+    search_fields = ["=user__username", "=name"]
+    list_select_related = ["user"]
 
 
 @admin.register(Account)

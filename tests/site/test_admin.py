@@ -11,13 +11,26 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 from django.utils import timezone
 
-from agents.models import Account, Agent, AgentSpec, Event, Key, Member, Pool, Project, ProjectSpec, SignInTry
+from agents.models import (
+    Account,
+    Agent,
+    AgentSpec,
+    Event,
+    Key,
+    Member,
+    Pool,
+    Project,
+    ProjectSpec,
+    SavedView,
+    SignInTry,
+)
 from omoi_site import admin_actions
 from omoi_site.database import sql
 from tests.factories import allow_workflow, asks_for_approvals, decide, fail
 from tests.support.waits import store_waits
 from tickets.models import (
     Artifact,
+    AttentionCount,
     Awaited,
     Blob,
     BulkAct,
@@ -38,6 +51,7 @@ from tickets.models import (
     Outcome,
     PatternRequest,
     PatternRun,
+    PhaseHold,
     Repository,
     Schedule,
     ScheduleSpec,
@@ -88,6 +102,10 @@ def all_kinds(project, ticket, task, ada, operator):
     Pool.objects.create_pool("anthropic:team", by=operator)
     SignInTry.objects.count_in("mallory", "127.0.0.1")
     Account.objects.create(user=operator)
+    SavedView.objects.keep("Mine", "/board/", "", by=operator)
+    AttentionCount.objects.create(project_id=project.pk, kind="silent", who="operator", number=1)
+    of_phase = {"workflow": ticket.workflow, "phase": ticket.phase, "holds": []}
+    PhaseHold.objects.create(project=project, **of_phase, is_full=False, waits=False)
     SweepRun.ran("lapse")
     now = timezone.now()
     times = {name: now for name in ("made_at", "expected_at", "likely_by")}
@@ -300,19 +318,6 @@ def test_a_retired_agent_gives_its_claims_back(desk, task, ada):
     assert Task.objects.get(pk=task.pk).state == "pending"
 
 
-def test_what_an_agent_holds_is_taken_back_in_the_admin(desk, task, ada):
-    Task.objects.claim(by=ada)
-    chosen = {"action": "requeue_what_agents_hold", "_selected_action": [ada.pk]}
-
-    asked = desk.post(at(Agent, "changelist"), {**chosen, "reason": ""})
-    assert "It costs no attempt" in asked.content.decode()
-    assert Task.objects.get(pk=task.pk).state == "claimed"
-
-    desk.post(at(Agent, "changelist"), {**chosen, "reason": "the machine is lost"})
-    again = Task.objects.get(pk=task.pk)
-    assert (again.state, again.holder) == ("pending", None)
-
-
 STALLS = {"stall_after_s": 1800, "stall_grace_s": 600}  # what the form has beside
 
 
@@ -439,21 +444,35 @@ def test_staff_who_may_only_look_run_no_action(staff, ticket, django_user_model)
 
 
 INNER = {
-    *(
-        "Account",
-        "AgentPresence",
-        "Awaited",
-        "Blob",
-        "BulkBatch",
-        "OutputPiece",
-        "TaskOutput",
-        "CheckRun",
-        "Chunk",
-        "FiguresPlace",
-        "HourlyFigures",
-    ),
-    *("Lane", "LaneLook", "LaneWait", "LatestGrant", "Operation", "OthersCancelled", "Reply", "SignInTry"),
-    *("StoredEstimate", "SweepRun", "TaskWait", "TemplateLaunch", "TicketWait", "WaitSweep", "WorkflowPhase"),
+    "Account",
+    "AgentPresence",
+    "AttentionCount",
+    "Awaited",
+    "Blob",
+    "BulkBatch",
+    "CheckRun",
+    "Chunk",
+    "FiguresPlace",
+    "HourlyFigures",
+    "Lane",
+    "LaneLook",
+    "LaneWait",
+    "LatestGrant",
+    "Operation",
+    "OthersCancelled",
+    "OutputPiece",
+    "PhaseHold",
+    "Reply",
+    "SavedView",
+    "SignInTry",
+    "StoredEstimate",
+    "SweepRun",
+    "TaskOutput",
+    "TaskWait",
+    "TemplateLaunch",
+    "TicketWait",
+    "WaitSweep",
+    "WorkflowPhase",
 }
 
 

@@ -13,7 +13,7 @@ from agents.admin.agents import AgentAdmin
 from agents.models import Agent, Project
 from omoi_site.admin_actions import admin_action
 from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
-from tickets.models import Freeze, LatestGrant, NotReady, SweepRun, Task
+from tickets.models import AttentionCount, Freeze, LatestGrant, NotReady, PhaseHold, SweepRun, Task
 from tickets.models.explain.sentences import counted
 
 
@@ -43,6 +43,25 @@ class LatestGrantAdmin(ReadOnlyModelAdmin):
     list_filter = [("oldest_held", admin.DateFieldListFilter)]
     search_fields = ["agent__name"]
     list_select_related = ["agent"]
+
+
+@admin.register(PhaseHold)
+class PhaseHoldAdmin(ReadOnlyModelAdmin):
+    large = False
+    internal = True
+    list_display = ["project", "workflow", "phase", "holds", "is_full", "waits"]
+    list_filter = ["is_full", "waits"]
+    search_fields = ["project__key", "workflow__name", "phase"]
+    list_select_related = ["project", "workflow"]
+
+
+@admin.register(AttentionCount)
+class AttentionCountAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
+    large = False
+    internal = True
+    list_display = ["project_id", "kind", "who", "number"]
+    list_filter = ["kind", "who"]
+    search_fields = ["=project_id", "kind"]
 
 
 class HeldTaskInline(ReadOnlyInline):

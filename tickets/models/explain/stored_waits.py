@@ -99,7 +99,7 @@ def of_lanes() -> str:
 
 
 def _stored(table: str, *, fleets: str, found: str, more: Sequence[str] = (), shared: str = "") -> str:
-    """more: columns that only this table has. shared: that of these by which a row is looked at with others."""
+    """more: columns that only this table has. shared: one of them; a row with it is looked at with others."""
     return sql.statement(
         __file__,
         "store_waits",
