@@ -6,20 +6,22 @@ import pytest
 
 from agents.models import Member
 from tests.support.api_client import Api, api_of
-from tests.support.openapi import checked, document, mismatches
+from tests.support.openapi import checked, document, mismatches, operations
 from tickets.models import Workflow
 
 pytestmark = pytest.mark.django_db
 
-OPERATIONS = [(method, path) for path, methods in document()["paths"].items() for method in methods]
-KEYED = [
-    (method, path)
-    for method, path in OPERATIONS
-    if any(
-        parameter["name"] == "Idempotency-Key"
-        for parameter in document()["paths"][path][method].get("parameters", [])
-    )
-]
+
+def keyed():
+    """Routes that promise to take an Idempotency-Key."""
+    return [
+        (method, path)
+        for method, path in operations()
+        if any(
+            parameter["name"] == "Idempotency-Key"
+            for parameter in document()["paths"][path][method].get("parameters", [])
+        )
+    ]
 
 
 def filled(path):
@@ -47,7 +49,7 @@ def sent(method, path, calls=None, **headers):
 
 
 def test_every_route_refuses_a_stranger_as_promised():
-    for method, path in OPERATIONS:
+    for method, path in operations():
         answer = checked(method, filled(path), sent(method, path))
         assert answer.status_code == 401, (method, path)
 
@@ -56,7 +58,7 @@ def test_every_change_refuses_a_viewer_as_promised(django_user_model, project):
     vera = django_user_model.objects.create_user("vera")
     Member.objects.create(project=project, user=vera, role="viewer")
     calls = api_of(vera)
-    for method, path in OPERATIONS:
+    for method, path in operations():
         if method != "get":
             answer = checked(method, filled(path), sent(method, path, calls))
             assert answer.status_code in (403, 404, 422), (method, path)
@@ -65,7 +67,7 @@ def test_every_change_refuses_a_viewer_as_promised(django_user_model, project):
 @pytest.mark.parametrize("key", ["", "x" * 256])
 def test_a_bad_idempotency_key_is_refused_as_promised(key, operator):
     calls = api_of(operator)
-    for method, path in KEYED:
+    for method, path in keyed():
         answer = checked(method, filled(path), sent(method, path, calls, Idempotency_Key=key))
         told = (answer.status_code, answer.json()["errors"][0]["field"])
         assert told == (422, "Idempotency-Key"), (method, path)
@@ -73,14 +75,14 @@ def test_a_bad_idempotency_key_is_refused_as_promised(key, operator):
 
 def test_every_route_says_as_promised_that_nothing_is_there_or_that_the_query_is_wrong(operator):
     calls = api_of(operator)
-    for method, path in OPERATIONS:
+    for method, path in operations():
         answer = sent(method, path + "?nonsense=1", calls)
         assert not mismatches(method, filled(path), answer), (method, path, answer.content)
 
 
 def test_a_body_of_another_kind_is_refused_as_promised(operator):
     calls = api_of(operator)
-    for method, path in OPERATIONS:
+    for method, path in operations():
         if "requestBody" in document()["paths"][path][method]:
             answer = checked(method, filled(path), sent(method, path, calls, Content_Type="text/css"))
             assert answer.status_code in (415, 404), (method, path)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import json
 import re
 from typing import Any
 
 from jsonschema import Draft202012Validator
+
+from tests.support.cluster import RUN
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -17,13 +20,30 @@ def document() -> dict[str, Any]:
     """The document, with every shape closed: an answer holds nothing that it does not name. Problems may say
     more.
     """
-    from agents.api.openapi_document import document as served
-
-    made = json.loads(json.dumps(served(), default=str))
+    made = json.loads(_served())
     for name, shape in made["components"]["schemas"].items():
         if "properties" in shape and name != "ProblemOut":
             shape["additionalProperties"] = False
     return made
+
+
+def _served() -> bytes:
+    """Made by the worker that wants it first, as it takes longer than most tests; the others read it."""
+    from agents.api.openapi_document import document as served
+
+    kept = RUN / "openapi.json"
+    with (RUN / "openapi.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            made = json.dumps(served(), default=str)
+            (RUN / "openapi.new").write_text(made)
+            (RUN / "openapi.new").rename(kept)
+    return kept.read_bytes()
+
+
+def operations() -> list[tuple[str, str]]:
+    """Each method and its address."""
+    return [(method, path) for path, methods in document()["paths"].items() for method in methods]
 
 
 @functools.cache

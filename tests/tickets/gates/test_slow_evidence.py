@@ -33,80 +33,90 @@ def filled(head: bytes, part: bytes) -> bytes:
     return head + part * ((LARGEST - len(head)) // len(part))
 
 
+# Made when they are read: each worker imports this file.
 JUNIT = {
-    "test cases": MANY_CASES,
-    "more elements than are read": filled(SUITE, b"<testcase/>"),
-    "deep": filled(b"", SUITE),
-    "a tag without end": filled(b'<testsuite a="', b"x"),
-    "attributes without end": b"<testsuite " + numbered(b'a%d="" ', 700_000),
-    "many attributes": SUITE + (b"<testcase " + numbered(b'a%d="" ', 9_000) + b"/>") * 80,
-    "namespaces": b"<testsuite " + numbered(b'xmlns:a%d="u" ', 60_000) + b">",
-    "references": filled(SUITE + b"<system-out>", b"&#65;"),
-    "large values": SUITE + (b'<testcase a="' + b"&#65;" * 200_000 + b'"/>') * 9,
-    "a comment without end": filled(SUITE + b"<!--", b"-x"),
-    "comments": filled(SUITE, b"<!---->"),
-    "instructions": filled(SUITE, b"<?a?>"),
-    "sections of text": filled(SUITE + b"<system-out>", b"<![CDATA[]]>"),
-    "line ends": filled(SUITE + b"<system-out>", b"\n"),
-    "an encoding read letter by letter": b"<?xml version='1.0' encoding='cp1252'?>" + MANY_CASES,
-    "entities": b"<!DOCTYPE x [" + numbered(b'<!ENTITY a%d "aaaaaaaaaaaaaaaa">', 9) + b"]>" + SUITE,
+    "test cases": lambda: MANY_CASES,
+    "more elements than are read": lambda: filled(SUITE, b"<testcase/>"),
+    "deep": lambda: filled(b"", SUITE),
+    "a tag without end": lambda: filled(b'<testsuite a="', b"x"),
+    "attributes without end": lambda: b"<testsuite " + numbered(b'a%d="" ', 700_000),
+    "many attributes": lambda: SUITE + (b"<testcase " + numbered(b'a%d="" ', 9_000) + b"/>") * 80,
+    "namespaces": lambda: b"<testsuite " + numbered(b'xmlns:a%d="u" ', 60_000) + b">",
+    "references": lambda: filled(SUITE + b"<system-out>", b"&#65;"),
+    "large values": lambda: SUITE + (b'<testcase a="' + b"&#65;" * 200_000 + b'"/>') * 9,
+    "a comment without end": lambda: filled(SUITE + b"<!--", b"-x"),
+    "comments": lambda: filled(SUITE, b"<!---->"),
+    "instructions": lambda: filled(SUITE, b"<?a?>"),
+    "sections of text": lambda: filled(SUITE + b"<system-out>", b"<![CDATA[]]>"),
+    "line ends": lambda: filled(SUITE + b"<system-out>", b"\n"),
+    "an encoding read letter by letter": lambda: b"<?xml version='1.0' encoding='cp1252'?>" + MANY_CASES,
+    "entities": lambda: b"<!DOCTYPE x [" + numbered(b'<!ENTITY a%d "aaaaaaaaaaaaaaaa">', 9) + b"]>" + SUITE,
 }
 COBERTURA = {
-    "lines": CLASSES + b'<class filename="a"><lines>' + numbered(b'<line number="%d" hits="1"/>', 300_000),
-    "files": CLASSES
-    + numbered(b'<class filename="%d"><lines><line number="1" hits="1"/></lines></class>', 130_000),
-    "long names": CLASSES + (b'<class filename="' + b"a/../" * 200_000 + b'b"><lines></lines></class>') * 9,
-    "entities": b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa">'
-    + numbered(b'<!ENTITY b%d "&a;&a;&a;">', 9)
-    + b"]><coverage>&b9;</coverage>",
+    "lines": lambda: (
+        CLASSES + b'<class filename="a"><lines>' + numbered(b'<line number="%d" hits="1"/>', 300_000)
+    ),
+    "files": lambda: (
+        CLASSES
+        + numbered(b'<class filename="%d"><lines><line number="1" hits="1"/></lines></class>', 130_000)
+    ),
+    "long names": lambda: (
+        CLASSES + (b'<class filename="' + b"a/../" * 200_000 + b'b"><lines></lines></class>') * 9
+    ),
+    "entities": lambda: (
+        b'<!DOCTYPE x [<!ENTITY a "aaaaaaaa">'
+        + numbered(b'<!ENTITY b%d "&a;&a;&a;">', 9)
+        + b"]><coverage>&b9;</coverage>"
+    ),
 }
 K = documents.LONGEST
 MARKDOWN = {
-    "items": b"- a\n" * (K // 4),
-    "numbered items": b"1. a\n" * (K // 5),
-    "items of two paragraphs": b"- a\n\n  b\n" * (K // 9),
-    "mixed": b"> - > - > - > - a\n" * (K // 18),
-    "steps": b"\n".join(b"  " * step + b"- a" for step in range(500)),
-    "short lines": b"a\n" * (K // 2),
-    "a table": b"|a|b|\n|-|-|\n" + b"|a|b|\n" * (K // 6 - 3),
-    "headings": b"# a\n" * (K // 4),
-    "quotes": (b"> " * 120 + b"a\n") * (K // 242),
-    "blanks": b" \xe2\x80\x8b" * (K // 4),
-    "tags": b"a<b>" * (K // 4),
-    "tags without end": b"<a" * (K // 2),
-    "values without end": b"a<a '" * (K // 10) + b'<a "' * (K // 10),
-    "comments without end": b"a<!--" * (K // 5),
-    "instructions without end": b"a<?" * (K // 3),
-    "declarations without end": b"a<!X" * (K // 4),
-    "backticks": b"".join(b"`" * run + b" " for run in range(700)),
-    "code": b"`` ` " * (K // 5),
-    "brackets": b"[" * (K - 1),
-    "images": b"![" * (K // 2),
-    "links": b"[](" * (K // 3),
-    "definitions": b"[x]: a\n" * (K // 7),
-    "hidden": b"<div hidden>\n\n" * (K // 14),
+    "items": lambda: b"- a\n" * (K // 4),
+    "numbered items": lambda: b"1. a\n" * (K // 5),
+    "items of two paragraphs": lambda: b"- a\n\n  b\n" * (K // 9),
+    "mixed": lambda: b"> - > - > - > - a\n" * (K // 18),
+    "steps": lambda: b"\n".join(b"  " * step + b"- a" for step in range(500)),
+    "short lines": lambda: b"a\n" * (K // 2),
+    "a table": lambda: b"|a|b|\n|-|-|\n" + b"|a|b|\n" * (K // 6 - 3),
+    "headings": lambda: b"# a\n" * (K // 4),
+    "quotes": lambda: (b"> " * 120 + b"a\n") * (K // 242),
+    "blanks": lambda: b" \xe2\x80\x8b" * (K // 4),
+    "tags": lambda: b"a<b>" * (K // 4),
+    "tags without end": lambda: b"<a" * (K // 2),
+    "values without end": lambda: b"a<a '" * (K // 10) + b'<a "' * (K // 10),
+    "comments without end": lambda: b"a<!--" * (K // 5),
+    "instructions without end": lambda: b"a<?" * (K // 3),
+    "declarations without end": lambda: b"a<!X" * (K // 4),
+    "backticks": lambda: b"".join(b"`" * run + b" " for run in range(700)),
+    "code": lambda: b"`` ` " * (K // 5),
+    "brackets": lambda: b"[" * (K - 1),
+    "images": lambda: b"![" * (K // 2),
+    "links": lambda: b"[](" * (K // 3),
+    "definitions": lambda: b"[x]: a\n" * (K // 7),
+    "hidden": lambda: b"<div hidden>\n\n" * (K // 14),
 }
 JSON = {
-    "lists": b"[" + b"[]," * 349_000 + b"0]",
-    "deep": b"[" * (1 << 20),
-    "files": b'{"commit":"4f2a91c","files":[' + b'"",' * 349_000 + b'""]}',
-    "folders": b'{"commit":"4f2a91c","files":["' + b"a/" * 500_000 + b'"]}',
+    "lists": lambda: b"[" + b"[]," * 349_000 + b"0]",
+    "deep": lambda: b"[" * (1 << 20),
+    "files": lambda: b'{"commit":"4f2a91c","files":[' + b'"",' * 349_000 + b'""]}',
+    "folders": lambda: b'{"commit":"4f2a91c","files":["' + b"a/" * 500_000 + b'"]}',
 }
 SLOW = [  # the first for each reader, and the others in the full run
-    pytest.param(read, content, id=f"{read.__name__}-{name}", marks=pytest.mark.full if number else ())
+    pytest.param(read, made, id=f"{read.__name__}-{name}", marks=pytest.mark.full if number else ())
     for read, files in (
         (evidence.tests, JUNIT),
         (evidence.coverage, COBERTURA),
         (evidence.document, MARKDOWN),
         (evidence.changes, JSON),
     )
-    for number, (name, content) in enumerate(files.items())
+    for number, (name, made) in enumerate(files.items())
 ]
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("read", "content"), SLOW)
-def test_the_slowest_files_are_read_or_refused_long_before_their_time_is_up(read, content):
+@pytest.mark.parametrize(("read", "made"), SLOW)
+def test_the_slowest_files_are_read_or_refused_long_before_their_time_is_up(read, made):
+    content = made()
     began = time.thread_time()
 
     with suppress(evidence.Unreadable):
@@ -129,7 +139,7 @@ def reading_on() -> list[str]:
 
 @pytest.mark.parametrize(
     ("read", "content"),
-    [(evidence.tests, MANY_CASES), (evidence.document, MARKDOWN["items"])],
+    [(evidence.tests, MANY_CASES), (evidence.document, MARKDOWN["items"]())],
     ids=["xml", "markdown"],
 )
 def test_a_reading_that_used_up_its_time_has_ended(monkeypatch, read, content):
@@ -178,7 +188,7 @@ def waiting(project, operator, ada):
 @pytest.mark.django_db(transaction=True)
 def test_slow_files_of_others_are_no_reason_against_good_ones(waiting, operator, monkeypatch):
     monkeypatch.setattr(time_limit, "MOST_S", 3600)  # how long twelve at once take, the machine decides
-    slow = [waiting(MARKDOWN["short lines"][number:]) for number in range(6)]
+    slow = [waiting(MARKDOWN["short lines"]()[number:]) for number in range(6)]
     good = [waiting(reports.requirements(700 + number)) for number in range(6)]
     acts = [
         lambda turn, pk=ticket.pk: Ticket.objects.judge(pk=pk, by=operator)
@@ -199,7 +209,7 @@ def test_slow_files_of_others_are_no_reason_against_good_ones(waiting, operator,
 def test_however_many_look_at_a_gate_its_file_is_read_once(waiting, monkeypatch):
     read, asked = evidence.document, []
     monkeypatch.setattr(evidence, "document", lambda content: asked.append(1) or read(content))
-    ticket = waiting(MARKDOWN["short lines"])
+    ticket = waiting(MARKDOWN["short lines"]())
 
     [looks] = race(1, *[lambda turn: gate(ticket)] * 6)
 
