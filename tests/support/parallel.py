@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import rewritten
 from tests.support.cluster import RUN
 
 # A worker waits for processes, locks and browsers most of the time: more of them than cores keep the cores
@@ -86,10 +87,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[object]:
+def pytest_collection(session: pytest.Session) -> Iterator[object]:
     """What is collected, half a million objects, stays until the end: no look for garbage goes over it."""
     gc.disable()
     try:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            rewritten.do_part(session.config)
         return (yield)
     finally:
         gc.enable()
