@@ -47,6 +47,7 @@ class PersonAdmin(UserAdmin):
 
 @admin.register(SavedView)
 class SavedViewAdmin(ReadOnlyModelAdmin):
+    large = False
     internal = True
     list_display = ["name", "user", "path", "query"]
     list_filter = ["path"]

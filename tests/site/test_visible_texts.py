@@ -32,7 +32,8 @@ MADE = {
     *("Discovery.by", "Validation.by", "Validation.signature", "Project.workflows", "Project.profiles"),
     *("Freeze.by", "LaneWait.who", "TaskWait.who", "TicketWait.who"),
     *("Agent.pools", "Lane.pools", "Pool.profiles", "SavedView.path"),
-    *("BulkAct.actor", "TaskOutput.agent", "OutputPiece.text"),
+    *("BulkAct.actor", "TaskOutput.agent", "OutputPiece.text", "PhaseHold.phase", "PhaseHold.holds"),
+    *("AttentionCount.kind", "AttentionCount.who"),
 }
 # The verbs that take them check them.
 BY_VERB = {

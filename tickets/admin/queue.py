@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from omoi_site.admin_base import ReadOnlyModelAdmin, UnscopedModelAdmin, since
+from omoi_site.admin_lists import RecentValuesFilter
 from tickets.models import BulkAct, BulkBatch, OutputPiece, TaskOutput
 
 
@@ -36,5 +37,5 @@ class OutputPieceAdmin(ReadOnlyModelAdmin, UnscopedModelAdmin):
     internal = True
     hidden = ("text",)
     list_display = ["id", "output_id", "place", "size"]
-    list_filter = ["size"]
+    list_filter = [("size", RecentValuesFilter)]
     search_fields = ["=output_id"]

@@ -39,6 +39,7 @@ def test_a_task_is_cancelled_retried_and_bumped(capsys, task):
     assert json.loads(run(capsys, "bump", task.key, "--reason", "now", "--json")) == {
         "key": task.key,
         "state": "pending",
+        "dry_run": False,
     }
 
 
