@@ -35,11 +35,6 @@ document.addEventListener("change", ({ target }) => {
   showChosen();
 });
 
-document.addEventListener("keydown", (event) => {
-  if (!isShortcut(event) || event.key !== "x") return;
-  one("input[name=task]", event.target.closest("#choose tr") || document.createElement("p"))?.click();
-});
-
 const list = one("#tasks-part");
 if (list) {
   boxes().forEach((box) => { if (box.checked) chosen.add(box.value); });

@@ -16,8 +16,8 @@ from tickets.models.freeze.frame import Frame
 
 register = template.Library()
 # Pages that are about all projects or about one, by the name of their address; others lead to the overview.
-OF_ALL = {"overview", "attention", "agents:list", "freeze", "tasks", "schedules"}
-OF_ONE = {"board", "repositories"}
+OF_ALL = {"overview", "attention", "agents:list", "freeze", "tasks:list"}
+OF_ONE = {"board", "archived", "repositories", "schedules"}
 
 
 @dataclass(frozen=True)
