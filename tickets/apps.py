@@ -50,7 +50,7 @@ class TicketsConfig(AppConfig):
         from tickets.models.claim.wake_up import BRING_WORK, END_WAITS, HOLDS_FOR_A_TIME, MAKE_ROOM
         from tickets.models.event_kinds import KINDS
         from tickets.models.explain.nobody_else import STAND_DOWN, nobody_else
-        from tickets.models.freeze.frame import FREEZES, KINDS_OF_FREEZES
+        from tickets.models.freeze.banner import FREEZES, KINDS_OF_FREEZES
         from tickets.runtime.sweep_failing import SWEEP_FAILING
 
         plugins.load()

@@ -28,7 +28,7 @@ from tickets.templatetags.addresses import (
     task_action_address,
     ticket_address,
 )
-from tickets.templatetags.attention import shown_count
+from tickets.templatetags.frame import shown_count
 
 PAGE = 50  # items of a page
 PARAMETERS = ("project", "kind", "view", "after")

@@ -24,7 +24,7 @@ from tickets.pages.first_steps import FirstSteps
 from tickets.pages.latest_events import Latest, latest_events
 from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import BOARD_PARAMETERS, is_part, page
-from tickets.templatetags.attention import shown_count
+from tickets.templatetags.frame import shown_count
 
 ITEMS, CLAIMS, STUCK_SHOWN = 8, 10, 50  # that it shows
 PARAMETERS = ("project", "range", "data")

@@ -25,7 +25,7 @@ from agents.models import Event, Project
 from omoi_site.database import sql
 from omoi_site.errors import NotFound, OmoiError
 from tickets.models import Task, Ticket
-from tickets.models.freeze.frame import Frame, frame
+from tickets.models.frame import Frame
 from tickets.models.ticket.fields import Priority
 from tickets.pages import actions
 from tickets.pages.actions.action import Outdated, Undo, expect_unmoved
@@ -36,7 +36,7 @@ from tickets.pages.last_board import remember
 from tickets.pages.of_projects import no_project
 from tickets.pages.ticket import TicketPage
 from tickets.templatetags.addresses import action_address
-from tickets.templatetags.attention import counts_for
+from tickets.templatetags.frame import counts, frame_of
 from tickets.templatetags.projects import projects_of
 
 BOARD_PARAMETERS = [
@@ -67,17 +67,18 @@ def for_a_person(view: Any) -> Any:
             answer["X-Person"] = str(request.user.pk)
             answer["X-CSRF-Token"] = get_token(request)
             if request.method == "GET":
-                answer["X-Counts"] = urlencode(counts_for(request.user))
-                answer["X-Frozen"] = frozen_header(frame(request.user))
+                frame = frame_of(request)
+                answer["X-Counts"] = urlencode(counts(frame))
+                answer["X-Frozen"] = frozen_header(frame)
         return answer
 
     return named
 
 
-def frozen_header(frozen: Frame) -> str:
+def frozen_header(frame: Frame) -> str:
     """What the banner of the page says, for its script."""
-    since = frozen.since.isoformat(timespec="seconds") if frozen.since else ""
-    return urlencode({"line": frozen.line, "since": since}) if frozen.line else ""
+    since = frame.frozen_since.isoformat(timespec="seconds") if frame.frozen_since else ""
+    return urlencode({"line": frame.frozen_line, "since": since}) if frame.frozen_line else ""
 
 
 def page(view: Any) -> Any:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from agents.models import Project
-from tickets.models.freeze.frame import Frame
+from tickets.models.frame import Frame
 
 register = template.Library()
 # Pages that are about all projects or about one, by the name of their address; others lead to the overview.

@@ -13,6 +13,7 @@ from tickets.models import AttentionCount, SweepRun, Task, TaskSpec, Ticket, Tic
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_count import SWEEP
 from tickets.models.attention.attention_list import Query
+from tickets.models.frame import frame
 
 pytestmark = pytest.mark.django_db
 
@@ -24,7 +25,7 @@ def sweep():
 
 
 def number(by):
-    return attention_list.frame_counts(by=by)["attention"]
+    return frame(by).attention
 
 
 def listed(by):

@@ -17,8 +17,9 @@ from tests.tickets.explain.random_world import ACTS, QUIET, TASKS, World
 from tickets.models import Need, Task, TaskSpec, Ticket, TicketWait
 from tickets.models.attention import attention_list
 from tickets.models.attention.attention_list import Query
+from tickets.models.frame import frame
 from tickets.models.task.readiness import MOST_RATE_LIMITS
-from tickets.templatetags.attention import counts_for
+from tickets.templatetags.frame import shown_count
 
 pytestmark = pytest.mark.django_db
 BOBS = (0, TaskSpec("Do it", phase="DOING"))  # only bob can do it
@@ -71,7 +72,7 @@ def in_each_state(operator, tasks, acts, *, every=1):
             world.act(*act)
             if n % every == 0 or n == len(acts):
                 number = check(world, operator)
-        shown = counts_for(operator).get("attention", "")
+        shown = shown_count(frame(operator).attention)
         client = Client()
         client.force_login(operator)
         page = client.get("/workflows/").content.decode()
@@ -88,7 +89,7 @@ def check(world, operator):
     assert not more
     assert len(listed) == len(items)
     assert listed == explained, {"only listed": listed - explained, "only explained": explained - listed}
-    assert attention_list.frame_counts(by=operator)["attention"] == len(explained)
+    assert frame(operator).attention == len(explained)
     return len(explained)
 
 

@@ -18,7 +18,6 @@ from agents.models.actor import is_agent, pk_of, sees_all
 from agents.models.scopes import ADDED, Role
 from omoi_site.database import sql
 from omoi_site.errors import Malformed
-from tickets.models.attention.attention_count import FRESH, SWEEP
 from tickets.models.attention.lane_kinds import AWAKE, FLEET
 from tickets.models.attention.registry import Act, Kind, Values, registered
 from tickets.models.explain.sql_fragments import QUOTED
@@ -116,10 +115,10 @@ class Tickets:
 
 def page(query: Query, *, by: Actor, limit: int, after: Place | None = None) -> tuple[list[Item], bool]:
     """Up to `limit` items after this place that `by` sees, and whether there are more."""
-    kinds = _asked(query, after)
+    kinds = asked_kinds(query, after)
     if not kinds:
         return [], False
-    params = {**_reader(query, by), **_places(kinds, after), "most": limit + 1}
+    params = {**reader_params(query, by), **_places(kinds, after), "most": limit + 1}
     rows = sql.rows(items_statement(kinds), params)
     people = _people({row["project_id"] for row in rows[:limit]})
     return [_item(kinds[row["place"]], row, people) for row in rows[:limit]], len(rows) > limit
@@ -127,43 +126,25 @@ def page(query: Query, *, by: Actor, limit: int, after: Place | None = None) -> 
 
 def count(query: Query, *, by: Actor) -> int:
     """How many items there are, at most MOST_COUNTED."""
-    kinds = _asked(query)
+    kinds = asked_kinds(query)
     if not kinds:
         return 0
-    params = {**_reader(query, by), "most": MOST_COUNTED}
+    params = {**reader_params(query, by), "most": MOST_COUNTED}
     row = sql.one(count_statement(kinds), params)
     return int(row["count"]) if row else 0
 
 
-def frame_counts(*, by: Actor) -> dict[str, int]:
-    """The numbers beside the navigation, each at most MOST_COUNTED: `attention`, what `by` can act on;
-    `board`, open tickets.
-    """
-    row = frame(by=by)
-    return {name: row[name] for name in ("attention", "board")}
-
-
-def frame(*, by: Actor) -> dict[str, Any]:
-    """What every page shows of its reader: these numbers; `single_letters`, whether they are shortcuts; and
-    `views`, the name, path and query of each saved view.
-    """
-    params = {**_reader(Query(mine=True), by), "most": MOST_COUNTED}
-    row = sql.one(frame_statement(_asked(Query())), params)
-    assert row
-    return row
-
-
 def store_counts() -> None:
     """Count what the frame of a page does not count itself."""
-    kinds = _swept(_asked(Query()))
-    params = {**_reader(Query(), "system:attention"), "most": MOST_COUNTED, "kinds": list(kinds)}
+    kinds = swept_kinds(asked_kinds(Query()))
+    params = {**reader_params(Query(), "system:attention"), "most": MOST_COUNTED, "kinds": list(kinds)}
     sql.rows(store_statement(kinds), params)
 
 
 def tickets_of(project: str) -> Tickets:
     """The tickets of all items of a project."""
-    kinds = _asked(Query())
-    params = {**_reader(Query(project), "system:attention"), "most": None}
+    kinds = asked_kinds(Query())
+    params = {**reader_params(Query(project), "system:attention"), "most": None}
     [(ids, stuck)] = sql.tuples(tickets_statement(kinds), params)
     return Tickets(frozenset(ids), frozenset(stuck))
 
@@ -172,8 +153,8 @@ def stuck(query: Query, *, by: Actor) -> frozenset[int]:
     """The tickets that `by` sees and nobody but a person can move; of each kind the first MOST_COUNTED items
     are looked at.
     """
-    params = {**_reader(query, by), "most": MOST_COUNTED}
-    [(_, found)] = sql.tuples(tickets_statement(_asked(query)), params)
+    params = {**reader_params(query, by), "most": MOST_COUNTED}
+    [(_, found)] = sql.tuples(tickets_statement(asked_kinds(query)), params)
     return frozenset(found)
 
 
@@ -188,7 +169,7 @@ def items_statement(kinds: Sequence[str]) -> str:
         "items",
         places=PLACES,
         fleet=FLEET,
-        rows=_rows(kinds, FROM_PLACE),
+        rows=rows_of(kinds, FROM_PLACE),
         rank=_rank("f.who"),
         details=f"CASE f.place {details} END",
         quoted=str(QUOTED),
@@ -197,31 +178,16 @@ def items_statement(kinds: Sequence[str]) -> str:
 
 @functools.cache
 def count_statement(kinds: Sequence[str]) -> str:
-    return sql.statement(__file__, "count", places=PLACES, fleet=FLEET, rows=_rows(kinds))
-
-
-@functools.cache
-def frame_statement(kinds: Sequence[str]) -> str:
-    swept = _swept(kinds)
-    return sql.statement(
-        __file__,
-        "frame",
-        places=PLACES,
-        fleet=FLEET,
-        rows=_rows([kind for kind in kinds if kind not in swept]),
-        swept=_rows(swept),
-        rank=OF_WHO,
-        sweep=SWEEP,
-        fresh=FRESH,
-    )
+    return sql.statement(__file__, "count", places=PLACES, fleet=FLEET, rows=rows_of(kinds))
 
 
 @functools.cache
 def store_statement(kinds: Sequence[str]) -> str:
-    return sql.statement(__file__, "store_counts", places=PLACES, fleet=FLEET, rows=_rows(kinds))
+    return sql.statement(__file__, "store_counts", places=PLACES, fleet=FLEET, rows=rows_of(kinds))
 
 
-def _swept(kinds: Sequence[str]) -> tuple[str, ...]:
+def swept_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Those of these kinds that a sweep counts for the frame of pages."""
     return tuple(kind for kind in kinds if registered()[kind].swept)
 
 
@@ -232,13 +198,13 @@ def tickets_statement(kinds: Sequence[str]) -> str:
         "tickets",
         places=PLACES,
         fleet=FLEET,
-        rows=_rows(kinds),
+        rows=rows_of(kinds),
         ready=READY,
         awake=AWAKE,
     )
 
 
-def _rows(kinds: Sequence[str], page: str = "") -> str:
+def rows_of(kinds: Sequence[str], page: str = "") -> str:
     """The items of these kinds, of each the first; with `page`, the first after a place."""
     return "\nUNION ALL\n".join(
         "("
@@ -270,7 +236,7 @@ PEOPLE = sql.statement(__file__, "people")
 # -- their parameters
 
 
-def _asked(query: Query, after: Place | None = None) -> tuple[str, ...]:
+def asked_kinds(query: Query, after: Place | None = None) -> tuple[str, ...]:
     """The kinds asked for, in the order of the list, from that of `after` on."""
     names = [name for name in registered() if not query.kinds or name in query.kinds]
     return tuple(names[names.index(after.kind) :] if after and after.kind in names else names)
@@ -285,7 +251,8 @@ def _places(kinds: Sequence[str], after: Place | None) -> Values:
     return params
 
 
-def _reader(query: Query, by: Actor) -> Values:
+def reader_params(query: Query, by: Actor) -> Values:
+    """The parameters of PLACES."""
     return {
         "project": query.project or None,
         "mine": query.mine,

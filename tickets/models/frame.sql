@@ -1,7 +1,8 @@
 -- What the frame of every page shows of its reader. The numbers beside the navigation, each counted up to
 -- `most`: what they can act on, and the open tickets (those of which it is stored who they wait on). Items
 -- for which all agents are looked at are counted by a sweep; without one, here. Then whether single letters
--- are shortcuts for them, and their saved views.
+-- are shortcuts for them, their saved views, whether they may freeze a project, whether anything is frozen,
+-- and their projects: the first `choices` by key, and how many there are.
 WITH {places},
 {fleet},
 stored AS MATERIALIZED (
@@ -65,4 +66,19 @@ SELECT
     SELECT coalesce(jsonb_agg(jsonb_build_array(v.name, v.path, v.query) ORDER BY v.name), '[]')
     FROM agents_savedview v
     WHERE v.user_id = %(person)s::bigint
-  ) AS views
+  ) AS views,
+  EXISTS (SELECT FROM places j WHERE j.rank >= {freezing}) AS may_freeze,
+  EXISTS (SELECT FROM tickets_freeze) AS frozen,
+  (SELECT count(*) FROM places)::int AS number,
+  (
+    SELECT coalesce(jsonb_agg(jsonb_build_array(f.key, p.name) ORDER BY f.key), '[]')
+    FROM (
+      SELECT
+        j.id,
+        j.key
+      FROM places j
+      ORDER BY j.key
+      LIMIT %(choices)s::bigint
+    ) f
+    JOIN agents_project p ON p.id = f.id
+  ) AS projects
