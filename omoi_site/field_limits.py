@@ -46,6 +46,7 @@ BLANK_MARKS = {
 CONTROLS = re.compile(r"(?!\r\n)[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but line ends and tabs
 ORDERS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")  # but tabs
 FIRST_YEAR, LAST_YEAR = 1970, 2199
+ID_DIGITS, VERSION_DIGITS = 18, 9  # as many as fit the columns
 
 
 def text(most: int, **how: Any) -> models.TextField:
@@ -233,6 +234,11 @@ def faults(model: type[models.Model], values: Mapping[str, Any]) -> Iterator[tup
             if fault := blank_fault(text):
                 yield name, fault
                 break
+
+
+def whole_number(text: str, digits: int = ID_DIGITS) -> int | None:
+    """The number in a text that anybody may have written; None if it is none, or has more digits."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= digits else None
 
 
 def reason(text: str, least: int = 0, why: str = "say why") -> str:

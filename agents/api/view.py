@@ -13,6 +13,7 @@ from rest_framework.views import APIView
 
 from agents.api.idempotency import once
 from agents.models import Agent, Project, rights
+from omoi_site import field_limits
 from omoi_site.errors import Forbidden, Malformed, NotFound, OmoiError
 from omoi_site.serving.wsgi_bridge import ADMISSION
 from omoi_site.serving.wsgi_call import LOOKS
@@ -118,7 +119,8 @@ class View(APIView):
         if not wanted or wanted == "*":
             return None
         text = wanted.removeprefix("W/").strip('"')
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+        found = field_limits.whole_number(text, field_limits.VERSION_DIGITS)
+        return -1 if found is None else found
 
 
 def wait(who: Any, keys: Sequence[str], seconds: float) -> dict[str, str]:

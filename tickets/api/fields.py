@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from agents.models.project import MOST_SECONDS
+from omoi_site import field_limits
 from tickets.models.ticket.fields import Priority
 
 BIGGEST_ID = 2**63 - 1
@@ -73,7 +74,8 @@ class IdField(serializers.Field):
 
 def number(text: str) -> int:
     """The number in an id; -1, which no row has, if it is not valid."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    found = field_limits.whole_number(text)
+    return -1 if found is None else found
 
 
 class StallField(serializers.IntegerField):

@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 
 from agents.models import Agent, Project
 from omoi_site.errors import Invalid, NotFound, short
+from omoi_site.field_limits import whole_number
 from tickets.models import Task, Ticket, TicketTemplate
 
 
@@ -28,10 +29,8 @@ def no_ticket(key: str) -> NotFound:
 def the_task(key: str) -> Task:
     """The task of a key such as OMO-142.17, or of its id alone, by which the API names it."""
     ticket, dot, number = key.upper().rpartition(".")
-    found = None
-    if number.isascii() and number.isdecimal() and len(number) < 19:
-        of_ticket = {"ticket_key": ticket} if dot else {}
-        found = Task.objects.filter(pk=int(number), **of_ticket).first()
+    of_ticket = {"ticket_key": ticket} if dot else {}
+    found = Task.objects.filter(pk=whole_number(number) or 0, **of_ticket).first()
     if found is None:
         raise NotFound(
             f"there is no task {key}",

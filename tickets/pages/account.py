@@ -13,6 +13,7 @@ from agents.models import Project, SavedView
 from agents.models.account import set_single_letters
 from agents.models.saved_view import PATHS
 from omoi_site.errors import NotFound, OmoiError
+from omoi_site.field_limits import whole_number
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.views import arrive, form
 
@@ -23,7 +24,7 @@ LONGEST = 60  # characters of a name
 def account(request: HttpRequest) -> HttpResponse:
     refused, pk = None, 0
     if request.method == "POST":
-        pk = _number(request.POST.get("view", ""))
+        pk = whole_number(request.POST.get("view", "")) or 0
         try:
             messages.success(request, _change(request, pk))
         except OmoiError as error:
@@ -88,7 +89,3 @@ def _saved(name: str, parts: Any, by: Any) -> Made:
     path = "" if parts.scheme or parts.netloc else parts.path
     view = SavedView.objects.keep(name, path, parts.query, by=by)
     return Made(f"{view.name} is saved.", view.address)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0

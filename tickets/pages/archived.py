@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from agents.models import Event, rights
+from omoi_site.field_limits import whole_number
 from tickets.models import Ticket
 from tickets.models.ticket.documents import LAST
 from tickets.pages.of_projects import OfProjects
@@ -24,8 +25,7 @@ class ArchivedPage(OfProjects):
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request)
         self.text = request.GET.get("q", "").replace("\0", " ").strip()[:200]
-        asked = request.GET.get("before", "")
-        self.before = int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else LAST
+        self.before = whole_number(request.GET.get("before", "")) or LAST
 
     @cached_property
     def of(self) -> Any:

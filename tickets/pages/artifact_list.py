@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from omoi_site.database import sql
+from omoi_site.field_limits import whole_number
 from tickets.models import Artifact, Ticket
 from tickets.pages.actions.action import WRITE, Permissions
 from tickets.pages.previews.preview import Preview, preview_of
@@ -34,8 +35,7 @@ class ArtifactList:
     def __init__(self, ticket: Ticket, who: Any, query: Mapping[str, str]) -> None:
         self.ticket = ticket
         self.who = who
-        before = query.get("before", "")
-        self.before = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else 0
+        self.before = whole_number(query.get("before", "")) or 0
 
     @cached_property
     def _read(self) -> list[Artifact]:

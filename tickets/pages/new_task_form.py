@@ -205,9 +205,9 @@ class NewTaskForm(WorkForm):
     def _found(self, names: list[str]) -> dict[str, list[int] | str]:
         """For each name of a task or ticket its tasks, or what is wrong with it."""
         numbers = {
-            name: int(tail)
+            name: pk
             for name in names
-            if (tail := name.rpartition(".")[2]).isdecimal() and tail.isascii() and len(tail) < 19
+            if (pk := field_limits.whole_number(name.rpartition(".")[2])) is not None
         }
         tasks = Task.objects.filter(pk__in=numbers.values(), project=self.ticket.project_id)
         keys = (

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 
 from agents.models import Event
 from omoi_site.errors import OmoiError, VersionConflict
+from omoi_site.field_limits import VERSION_DIGITS, whole_number
 from tickets.gates import catalogue, plugins
 from tickets.models import Workflow
 from tickets.models.workflow_preview import preview
@@ -124,7 +125,7 @@ def version_of(name: str, version: str = "") -> Workflow:
 
 def number(text: str) -> int:
     """The number of a version; 0 for a text that is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return whole_number(text, VERSION_DIGITS) or 0
 
 
 def started_from(name: str) -> str | None:

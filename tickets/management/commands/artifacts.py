@@ -18,6 +18,7 @@ from django.utils import timezone
 from omoi_site import command_base, humanize
 from omoi_site.command_base import BY, Document, Unreadable
 from omoi_site.errors import Invalid, NotFound
+from omoi_site.field_limits import whole_number
 from tickets.management.lookups import the_ticket
 from tickets.models import Artifact, Blob, NewArtifact
 from tickets.models.gate import content_check
@@ -202,8 +203,7 @@ def fault(blob: Blob, state: str, why: str) -> Document:
 
 
 def the_artifact(pk: str) -> Artifact:
-    known = pk.isascii() and pk.isdigit() and len(pk) < 19
-    artifact = Artifact.objects.select_related("blob", "ticket").filter(pk=int(pk)).first() if known else None
+    artifact = Artifact.objects.select_related("blob", "ticket").filter(pk=whole_number(pk) or 0).first()
     if artifact is None:
         raise NotFound(
             f"there is no artifact {pk}", next_action="`python3 manage.py artifacts list KEY` shows the ids."

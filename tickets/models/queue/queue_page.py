@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from omoi_site.database import sql
+from omoi_site.field_limits import whole_number
 from tickets.models.explain.found_waits import LAST, TASKS
 from tickets.models.queue.task_filter import EVERY, UNFINISHED, TaskFilter
 from tickets.models.task.readiness import READY
@@ -70,9 +71,8 @@ class Place(NamedTuple):
     @classmethod
     def read(cls, text: str) -> Place:
         """For nonsense, before the first."""
-        place, _, pk = text.partition(".")
-        known = all(part.isascii() and part.isdecimal() and len(part) < 19 for part in (place, pk))
-        return cls(min(int(place), len(PLACES)), int(pk)) if known else cls()
+        place, pk = map(whole_number, text.partition(".")[::2])
+        return cls() if place is None or pk is None else cls(min(place, len(PLACES)), pk)
 
 
 @dataclass(frozen=True)

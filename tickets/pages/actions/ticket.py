@@ -9,6 +9,7 @@ from django.db.models import Count, QuerySet, Sum
 
 from agents.models import Event, label
 from omoi_site.database import sql
+from omoi_site.field_limits import VERSION_DIGITS, whole_number
 from tickets.models import Link, Notice, NotReady, Task, Ticket, TicketSpec
 from tickets.models.attention.notice import NoticeQuerySet
 from tickets.models.ticket.fields import Priority
@@ -308,7 +309,10 @@ class FollowUp(TicketAction):
 
     def own_change(self, typed: Mapping[str, str]) -> Event | None:
         """That this person opened it since the form was drawn, though others may have opened more since."""
-        drawn, title = _number(typed.get("state", "")), typed.get("reason", "").strip()
+        drawn, title = (
+            whole_number(typed.get("state", ""), VERSION_DIGITS) or 0,
+            typed.get("reason", "").strip(),
+        )
         since = self.follow_ups.order_by("ticket_id")[drawn : drawn + LOOKED_AT]
         keys = [key for key, named in since.values_list("ticket__key", "ticket__title") if named == title]
         mine = Event.objects.filter(topic=self.ticket.topic, kind=self.event, actor=label(self.by))
@@ -324,7 +328,3 @@ class FollowUp(TicketAction):
         # until this commits, the lock on the project's numbers keeps others from opening one
         expect_state(str(self.follow_ups.exclude(ticket=opened).count()), values)
         return f"{opened.key} was opened as a follow-up of {self.ticket.key}"
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

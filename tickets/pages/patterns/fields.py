@@ -11,6 +11,7 @@ from django.http import QueryDict
 
 from omoi_site import field_limits
 from omoi_site.errors import Invalid
+from omoi_site.field_limits import whole_number
 
 DIGITS = 9
 MARKED = "look at what is marked below"
@@ -74,8 +75,7 @@ class Fields:
 
     def number(self, name: str) -> int | None:
         """None if nothing is typed. A text that is no number is refused by `check`."""
-        text = self.text(name)
-        return int(text) if text.isascii() and text.isdecimal() and len(text) <= DIGITS else None
+        return whole_number(self.text(name), DIGITS)
 
     def check(self) -> None:
         """Raises Invalid for each field that is empty and must not be, and for numbers that are none."""

@@ -12,8 +12,16 @@ from agents.models import Member, Project
 from agents.models.project import LIMITS, STALLS
 from omoi_site import humanize
 from omoi_site.errors import Invalid, VersionConflict
+from omoi_site.field_limits import VERSION_DIGITS, whole_number
 
 LONGEST_NUMBER = 12  # digits
+# What a person reads for the name of a setting, where that is another.
+SETTINGS = {
+    "max_agents": "Agents at work",
+    "max_tickets": "Tickets at work",
+    "stall_after_s": "Stalled after",
+    "stall_grace_s": "Taken back after",
+}
 
 
 def set_member(project: Project, sent: QueryDict, by: Any) -> str:
@@ -91,8 +99,7 @@ def _edit(project: Project, sent: QueryDict, by: Any, **values: Any) -> None:
     """Set these, if nobody changed the project since its page was shown. Sent again, nothing is done
     twice.
     """
-    version = sent.get("version", "")
-    shown = int(version) if version.isascii() and version.isdecimal() and len(version) < 10 else None
+    shown = whole_number(sent.get("version", ""), VERSION_DIGITS)
     try:
         Project.objects.act(project.pk, "edit", by=by, version=shown, **values)
     except VersionConflict:
@@ -120,6 +127,6 @@ def _number(sent: QueryDict, name: str, *, required: bool = False) -> int | None
     text = sent.get(name, "").strip()
     if not text and not required:
         return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= LONGEST_NUMBER):
-        raise Invalid(f"{name.replace('_', ' ')} is a whole number", field=name)
-    return int(text)
+    if (number := whole_number(text, LONGEST_NUMBER)) is None:
+        raise Invalid(f"{SETTINGS[name]}: write a whole number", field=name)
+    return number

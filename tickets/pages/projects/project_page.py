@@ -20,6 +20,7 @@ from tickets.models.project_rows import ProjectRow, read_rows
 from tickets.models.workflow import allowed
 from tickets.pages.agents.pool_rows import MOST as MOST_POOLS
 from tickets.pages.agents.pool_rows import PoolRow, pool_rows_of
+from tickets.pages.projects.acts import SETTINGS
 
 MEMBERS, CHANGES = 100, 10  # of the page
 WORDS = {
@@ -56,7 +57,7 @@ class Change:
         if self.event.kind == "project.edited":
             before = data["before"]
             return "; ".join(
-                f"{name.replace('_', ' ')}: {_text(before.get(name))} → {_text(value)}"
+                f"{SETTINGS.get(name, name).lower()}: {_text(before.get(name))} → {_text(value)}"
                 for name, value in data["after"].items()
             )
         return str(data.get("phase", ""))
@@ -189,12 +190,12 @@ class ProjectPage:
         """Name, label, hint and value of each."""
         project = self.project
         return [
-            (name, label, hint, self.field("limits", name, getattr(project, name)))
-            for name, label, hint in (
-                ("max_agents", "Agents at work", "at once; empty: any number"),
-                ("max_tickets", "Tickets at work", "at once; empty: any number"),
-                ("stall_after_s", "Stalled after", "seconds without progress; 0: never"),
-                ("stall_grace_s", "Taken back after", "more seconds"),
+            (name, SETTINGS[name], hint, self.field("limits", name, getattr(project, name)))
+            for name, hint in (
+                ("max_agents", "at once; empty: any number"),
+                ("max_tickets", "at once; empty: any number"),
+                ("stall_after_s", "seconds without progress; 0: never"),
+                ("stall_grace_s", "more seconds"),
             )
         ]
 

@@ -7,6 +7,7 @@ from django.shortcuts import redirect, render
 
 from agents.models import Event, Project
 from omoi_site.errors import Invalid, OmoiError
+from omoi_site.field_limits import whole_number
 from tickets.models import BulkAct
 from tickets.models.queue.task_filter import TaskFilter
 from tickets.pages.queue.bulk_page import BulkPage
@@ -37,8 +38,7 @@ def prepare(request: HttpRequest) -> HttpResponse:
 def _asked(request: HttpRequest, query: QueryDict) -> TaskFilter:
     if request.POST.get("of") == "all":
         return TaskFilter.read(query)
-    ids = [text for text in request.POST.getlist("task") if text.isascii() and text.isdecimal()]
-    chosen = sorted({int(text) for text in ids if len(text) < 19})
+    chosen = sorted({pk for pk in map(whole_number, request.POST.getlist("task")) if pk is not None})
     if not chosen:
         raise Invalid("no task is chosen", next_action="Choose some in the list, or act on all that match.")
     if len(chosen) > MOST_CHOSEN:

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from agents.models import Project
 from omoi_site.errors import Invalid
+from omoi_site.field_limits import whole_number
 from omoi_site.humanize import ROLES
 from tickets.models import BulkAct, Task
 from tickets.models.queue.queue_page import COUNTED, Place, QueuePage, queue_counts, queue_page, queue_rows
@@ -236,10 +237,10 @@ def _shown(number: int) -> str:
 def task_of(key: str, *, by: Any) -> Task | None:
     """The task of a key such as OMO-1.7, or of its id alone, if the person sees its project."""
     ticket, dot, number = key.replace("\x00", "?").upper().rpartition(".")
-    if not (number.isascii() and number.isdecimal() and len(number) < 19):
-        return None
     tasks = Task.objects.seen_by(by).select_related(
         "ticket__workflow", "ticket__project", "project", "holder"
     )
-    found: Task | None = tasks.filter(pk=int(number), **({"ticket_key": ticket} if dot else {})).first()
+    found: Task | None = tasks.filter(
+        pk=whole_number(number) or 0, **({"ticket_key": ticket} if dot else {})
+    ).first()
     return found

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from omoi_site import humanize
 from omoi_site.database import sql
+from omoi_site.field_limits import whole_number
 from tickets.models import Task
 from tickets.models.claim.history import PastClaim, claims_of_task
 from tickets.models.claim.next_brief import next_brief
@@ -215,8 +216,7 @@ class TaskPage:
 
 def claim_in(query: Mapping[str, str]) -> int | None:
     """The fence of the claim whose output is asked for; None: the newest."""
-    text = query.get("claim", "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+    return whole_number(query.get("claim", ""))
 
 
 def _json(value: Any) -> str:

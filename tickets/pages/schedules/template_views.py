@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from omoi_site.errors import OmoiError
+from omoi_site.field_limits import VERSION_DIGITS, whole_number
 from tickets.models import TemplateSpec, TicketTemplate
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.patterns.fields import Fields
@@ -83,14 +84,8 @@ def edit_template(request: HttpRequest, pk: int) -> HttpResponse:
     asked = TemplateForm(found.project, _typed(request), template=found)
 
     def edit() -> Made:
-        version = request.POST.get("version", "")
-        TicketTemplate.objects.act(
-            pk,
-            "edit",
-            by=request.user,
-            version=int(version) if version.isdecimal() and len(version) < 10 else None,
-            **asked.values(),
-        )
+        version = whole_number(request.POST.get("version", ""), VERSION_DIGITS)
+        TicketTemplate.objects.act(pk, "edit", by=request.user, version=version, **asked.values())
         return Made("The template is changed.", reverse("template", args=[pk]))
 
     return _form(request, asked, edit)

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_POST
 
 from agents.models import Event, Project, rights
 from omoi_site.errors import OmoiError
+from omoi_site.field_limits import VERSION_DIGITS, whole_number
 from tickets.models import Schedule, ScheduleRun, TicketTemplate
 from tickets.models.schedule.cron_line import CronLine
 from tickets.models.ticket.transitions import WRITE
@@ -102,14 +103,8 @@ def edit_schedule(request: HttpRequest, pk: int) -> HttpResponse:
     asked = ScheduleForm(found.project, _typed(request), schedule=found)
 
     def edit() -> Made:
-        version = request.POST.get("version", "")
-        Schedule.objects.act(
-            pk,
-            "edit",
-            by=request.user,
-            version=int(version) if version.isdecimal() and len(version) < 10 else None,
-            **asked.values(),
-        )
+        version = whole_number(request.POST.get("version", ""), VERSION_DIGITS)
+        Schedule.objects.act(pk, "edit", by=request.user, version=version, **asked.values())
         return Made("The schedule is changed.", _address(found))
 
     return _form(request, asked, edit)
@@ -145,10 +140,10 @@ def _form(request: HttpRequest, asked: ScheduleForm, save: Any) -> HttpResponse:
 
 def _shown(request: HttpRequest, found: Schedule, refused: OmoiError | None = None) -> HttpResponse:
     cursor = Event.objects.current_cursor()  # before the data, so that no change is missed
-    before = request.GET.get("before", "")
+    before = whole_number(request.GET.get("before", ""))
     runs = found.runs.select_related("ticket").order_by("-due_at")
-    if before.isdecimal() and len(before) < 19:
-        runs = runs.filter(due_at__lt=found.runs.filter(pk=int(before)).values("due_at")[:1])
+    if before is not None:
+        runs = runs.filter(due_at__lt=found.runs.filter(pk=before).values("due_at")[:1])
     rows = [RunRow(run, found.line) for run in runs[: PAGE + 1]]
     [row] = rows_of([found], now())
     context = {
@@ -158,7 +153,7 @@ def _shown(request: HttpRequest, found: Schedule, refused: OmoiError | None = No
         "owed": [RunRow(run, found.line) for run in found.runs.owed().order_by("due_at")[:5]],
         "runs": rows[:PAGE],
         "following": rows[PAGE - 1].run.pk if len(rows) > PAGE else None,
-        "first": not before,
+        "first": before is None,
         "refused": refused,
         "token": new_token(),
         "may": may_write(request, found.project),
