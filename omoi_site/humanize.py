@@ -77,9 +77,12 @@ def passed(since: datetime | None, now: datetime) -> str:
 def length(seconds: float) -> str:
     """A length of time in its largest unit: "4 minutes"."""
     unit, size = next((unit_size for unit_size in UNITS if seconds >= unit_size[1]), ("second", 1))
-    number = int(seconds // size)
-    return f"{number} {unit}{'' if number == 1 else 's'}"
+    return counted(int(seconds // size), unit)
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def size(bytes_: int) -> str:
-    return f"{bytes_:,} byte{'' if bytes_ == 1 else 's'}"
+    return counted(bytes_, "byte")

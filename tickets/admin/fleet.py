@@ -13,8 +13,8 @@ from agents.admin.agents import AgentAdmin
 from agents.models import Agent, Project
 from omoi_site.admin_actions import admin_action
 from omoi_site.admin_base import ReadOnlyInline, ReadOnlyModelAdmin, UnscopedModelAdmin, since
+from omoi_site.humanize import counted
 from tickets.models import AttentionCount, Freeze, LatestGrant, NotReady, PhaseHold, SweepRun, Task
-from tickets.models.explain.sentences import counted
 
 
 @admin.register(SweepRun)
@@ -78,7 +78,7 @@ def held_by(agent: Agent, request: HttpRequest) -> Any:
 
 def what_it_holds(agent: Agent, request: HttpRequest) -> str:
     held = held_by(agent, request).count()
-    return f"it holds {counted('task', held)}" if held else "it holds nothing"
+    return f"it holds {counted(held, 'task')}" if held else "it holds nothing"
 
 
 def requeue(agent: Agent, request: HttpRequest, reason: str) -> None:

@@ -10,6 +10,7 @@ from django.db import transaction
 from agents.models import Project
 from omoi_site import command_base
 from omoi_site.errors import Invalid, short
+from omoi_site.humanize import counted
 from tickets.management.lookups import the_project
 from tickets.models import BulkAct
 from tickets.models.queue.task_filter import PARAMETERS, TaskFilter
@@ -51,7 +52,7 @@ def lines(document: command_base.Document) -> Iterator[str]:
     """The document for people."""
     number = document["possible"] if document["dry_run"] else document["done"]
     words = POSSIBLE if document["dry_run"] else DONE
-    yield f"{_tasks(document['matched'])} matched; {number:,} {words[document['act']]}."
+    yield f"{counted(document['matched'], 'task')} matched; {number:,} {words[document['act']]}."
     for each in document["not_possible"] if document["dry_run"] else document["not_done"]:
         yield f"- {each['number']:,} not: {each['what']}"
 
@@ -61,10 +62,6 @@ def _listed(numbers: dict[str, int]) -> list[dict[str, Any]]:
         {"number": number, "why": why, "what": WORDS.get(why, why)}
         for why, number in sorted(numbers.items(), key=lambda each: -each[1])
     ]
-
-
-def _tasks(number: int) -> str:
-    return f"{number:,} task{'' if number == 1 else 's'}"
 
 
 def _read(filters: Sequence[str]) -> dict[str, str]:

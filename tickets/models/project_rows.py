@@ -47,11 +47,11 @@ class ProjectRow:
 
     @property
     def tickets_shown(self) -> str:
-        return counted(self.tickets)
+        return _bounded(self.tickets)
 
     @property
     def claims_shown(self) -> str:
-        return counted(self.claims)
+        return _bounded(self.claims)
 
     @property
     def limits(self) -> list[tuple[str, int, int | None, bool]]:
@@ -65,7 +65,7 @@ class ProjectRow:
         ]
 
 
-def counted(number: int) -> str:
+def _bounded(number: int) -> str:
     return f"{MOST - 1}+" if number >= MOST else str(number)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from omoi_site import humanize
+from omoi_site.humanize import counted
 from tickets.models.estimate.estimate import Estimate, Part
 
 SHOWN = 12  # parts of the critical path
@@ -24,8 +25,8 @@ class PathPart:
         """How long it takes, and how that is known."""
         if not self.part.group:
             return "no time"
-        samples = self.part.samples
-        return f"{humanize.length(self.part.expected_s)}, from {samples} sample{'' if samples == 1 else 's'}"
+        samples = counted(self.part.samples, "sample")
+        return f"{humanize.length(self.part.expected_s)}, from {samples}"
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,5 @@ class EstimateDisplay:
             return "No estimate of this workflow can be compared yet: none of its tickets was done since."
         times = f"{past.low:.1f} to {past.high:.1f} times as long as was expected"
         if past.count < 4:
-            return f"Of {past.count} past estimate{'' if past.count == 1 else 's'}, the work took {times}."
+            return f"Of {counted(past.count, 'past estimate')}, the work took {times}."
         return f"In the middle half of the last {past.count} estimates, the work took {times}."

@@ -9,9 +9,10 @@ from typing import Any
 
 from omoi_site import field_limits
 from omoi_site.database import sql
+from omoi_site.humanize import counted
 from tickets.models.explain.sentences import shortened
 from tickets.pages.timeline import NAME
-from tickets.pages.timeline_kinds import LINES, MOVE_TONES, counted, kinds_of, value
+from tickets.pages.timeline_kinds import LINES, MOVE_TONES, kinds_of, value
 
 SHOWN = 8
 LOOKED_AT, OF_A_PROJECT = 400, 40  # events of all projects, or of each

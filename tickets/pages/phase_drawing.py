@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from omoi_site.humanize import counted
 from tickets.workflows.document import Phase, Plan
 
 WIDTH, HEIGHT, BELOW, MARGIN = 200, 46, 24, 8  # of a phase; the gap to the next; around all
@@ -124,7 +125,7 @@ def _arc(one: int, other: int, x: int, away: int) -> Line:
 
 
 def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}" if number else ""
+    return counted(number, noun) if number else ""
 
 
 def _in_words(plan: Plan) -> str:

@@ -18,10 +18,11 @@ from django.utils.safestring import SafeString, mark_safe
 from omoi_site import humanize
 from omoi_site.database import sql
 from omoi_site.errors import short
+from omoi_site.humanize import counted
 from tickets.models import PhaseMove, Ticket
 from tickets.models.ticket.fields import Priority
 from tickets.pages.gate_checklist import name_of
-from tickets.pages.timeline_kinds import GROUPS, LINES, MOVE_TONES, Line, counted, kinds_of, value
+from tickets.pages.timeline_kinds import GROUPS, LINES, MOVE_TONES, Line, kinds_of, value
 from tickets.templatetags.addresses import ticket_address
 
 LATEST, PAGE = 12, 100  # entries shown at first, and of a whole page

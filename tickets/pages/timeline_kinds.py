@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from omoi_site import humanize
+from omoi_site.humanize import counted
 
 Data = Mapping[str, Any]
 GROUPS = {
@@ -34,10 +35,6 @@ class Line(NamedTuple):
     group: str
     words: str | Callable[[Data], str]
     tone: str = "neutral"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def fields(data: Data) -> str:

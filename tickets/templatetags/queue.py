@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 
+from omoi_site.humanize import counted
 from tickets.models.ticket.fields import Priority
 
 register = template.Library()
@@ -30,14 +31,10 @@ DONE = {
 }
 
 
-def tasks(number: int) -> str:
-    return f"{number:,} task{'' if number == 1 else 's'}"
-
-
 @register.simple_tag
 def bulk_words(bulk: Any, form: str = "does") -> str:
     """What the act does: "retries 1,204 tasks". form: `title` for "Retry 1,204 tasks", `done`."""
-    words = VERBS[bulk.act][{"title": 0, "does": 1, "done": 2}[form]].format(tasks(bulk.number))
+    words = VERBS[bulk.act][{"title": 0, "does": 1, "done": 2}[form]].format(counted(bulk.number, "task"))
     priority = bulk.arguments.get("priority")
     return words if priority is None else f"{words} to {Priority(priority).name.lower()}"
 

@@ -11,6 +11,7 @@ from django.db import transaction
 from agents.models import Project, ProjectSpec
 from omoi_site import command_base
 from omoi_site.database import sql
+from omoi_site.humanize import counted
 from tickets import interchange
 from tickets.models import Workflow
 
@@ -51,28 +52,32 @@ class Command(command_base.Command):
     def show(self, report: command_base.Document) -> None:
         say, tickets, skipped = self.stdout.write, report["tickets"], report["skipped"]
         say(
-            f"{report['project']}: {many(tickets['new'], 'new ticket')} ({tickets['known']} imported"
+            f"{report['project']}: {counted(tickets['new'], 'new ticket')} ({tickets['known']} imported"
             " before), "
             + ", ".join(
-                many(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment")
+                counted(report[f"{what}s"], what) for what in ("task", "need", "parent", "link", "comment")
             )
-            + (f", {many(report['external_refs'], 'external reference')}" if report["external_refs"] else "")
+            + (
+                f", {counted(report['external_refs'], 'external reference')}"
+                if report["external_refs"]
+                else ""
+            )
             + "."
         )
         if tickets["new"]:
             kinds = ", ".join(f"{count} {why.replace('_', ' ')}" for why, count in report["paused"].items())
             say(
-                f"Ready to claim: {many(report['ready'], 'task')}."
-                f" Paused until somebody resumes them: {many(sum(report['paused'].values()), 'ticket')}"
+                f"Ready to claim: {counted(report['ready'], 'task')}."
+                f" Paused until somebody resumes them: {counted(sum(report['paused'].values()), 'ticket')}"
                 f"{f' ({kinds})' if kinds else ''}."
             )
         if skipped["rows"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in skipped["rows"].items())
-            say(f"Left out: {many(sum(skipped['rows'].values()), 'row')} that are not work: {kinds}.")
+            say(f"Left out: {counted(sum(skipped['rows'].values()), 'row')} that are not work: {kinds}.")
         self.edges(skipped, "Left out", "deleted or not work")
         self.edges(report["awaited"], "Waiting", "not imported yet")
         if report["closed"]:
-            say(f"Completed: {many(report['closed'], 'edge')} whose other end is now imported.")
+            say(f"Completed: {counted(report['closed'], 'edge')} whose other end is now imported.")
         if report["left_out"]:
             say(
                 "Fields not imported: "
@@ -81,7 +86,7 @@ class Command(command_base.Command):
             )
         if report["changed"]:
             say(
-                f"Changed in the file since: {many(tickets['changed'], 'ticket')}. They were not"
+                f"Changed in the file since: {counted(tickets['changed'], 'ticket')}. They were not"
                 " updated here."
             )
             self.some(
@@ -98,7 +103,8 @@ class Command(command_base.Command):
         if edges["edges"]:
             kinds = ", ".join(f"{count} {kind}" for kind, count in edges["by_kind"].items())
             self.stdout.write(
-                f"{what}: {many(edges['edges'], 'edge')} to {many(edges['ids'], 'id')}, {where}: {kinds}."
+                f"{what}: {counted(edges['edges'], 'edge')} to {counted(edges['ids'], 'id')}, {where}:"
+                f" {kinds}."
             )
             order = sorted(edges["list"], key=lambda edge: list(edges["by_kind"]).index(edge["kind"]))
             self.some(f"{edge['kind']}: {edge['from']} -> {edge['to']}" for edge in order)
@@ -109,10 +115,6 @@ class Command(command_base.Command):
             self.stdout.write(f"  {line}")
         if len(lines) > SHOWN:
             self.stdout.write(f"  … and {len(lines) - SHOWN} more; --json lists all")
-
-
-def many(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 @sql.atomic  # a project created for a refused import or a dry run is rolled back too

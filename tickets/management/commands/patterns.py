@@ -10,10 +10,10 @@ from django.core.management.base import CommandParser
 
 from omoi_site import command_base, humanize
 from omoi_site.errors import Invalid
+from omoi_site.humanize import counted
 from tickets.management.lookups import the_ticket
 from tickets.models import PatternRequest, PatternRun, Priority
 from tickets.models.coordination.applied import Applied, AppliedTask
-from tickets.models.explain.sentences import counted
 from tickets.patterns import document as documents
 from tickets.patterns.schema import schema
 from tickets.workflows import plain_yaml
@@ -100,7 +100,7 @@ class Command(command_base.Command):
             place = f"{task['key'] or task['name']}: {task['title']} ({humanize.phase(task['phase'])})"
             after = ", ".join(needs.get(task["name"], []))
             self.stdout.write(f"{place}{f', after {after}' if after else ''}")
-        added = counted("task", len(document["tasks"]))
+        added = counted(len(document["tasks"]), "task")
         if document["dry_run"]:
             self.stdout.write(f"{added} would be added to {document['ticket']}.")
         elif document["new"]:

@@ -10,8 +10,8 @@ from django.core.management.base import CommandParser
 from agents.models import Project, ProjectSpec
 from agents.models.project import LIMITS, STALLS
 from omoi_site import command_base, humanize
+from omoi_site.humanize import counted
 from tickets.management.lookups import number, the_project
-from tickets.models.explain.sentences import counted
 from tickets.models.project_rows import ProjectRow, read_rows
 from tickets.models.workflow import DEFAULT
 
@@ -105,8 +105,8 @@ class Command(command_base.Command):
             states = [name for name in ("frozen", "paused") if row[name]]
             why = f" ({', '.join(states)})" if states else ""
             self.stdout.write(
-                f"{row['key']}{why}: {counted('member', row['members'])}, {counted('agent', row['agents'])},"
-                f" {counted('open ticket', row['open_tickets'])}, {counted('claim', row['claims'])}"
+                f"{row['key']}{why}: {counted(row['members'], 'member')}, {counted(row['agents'], 'agent')},"
+                f" {counted(row['open_tickets'], 'open ticket')}, {counted(row['claims'], 'claim')}"
             )
         if not document["projects"]:
             self.stdout.write("There are none. Create one: python3 manage.py projects create KEY")

@@ -12,6 +12,7 @@ from django.core.management.base import CommandError, CommandParser
 from agents.models import Project
 from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound, OmoiError
+from omoi_site.humanize import counted
 from tickets.simulation.agent import AgentOptions
 from tickets.simulation.audit import take_snapshot
 from tickets.simulation.fault_injection import FaultInjector
@@ -163,7 +164,7 @@ class Command(command_base.Command):
         self.stdout.write(summary.format(**document))
         if document["held"]:
             self.stdout.write(
-                f"Not done: {document['held']} open task{'' if document['held'] == 1 else 's'} that are held"
+                f"Not done: {counted(document['held'], 'open task')} that are held"
                 " by a pause, a person or a later date, or that need such a task."
             )
         ms, bound = document["claim_ms"], document["bound_s"]

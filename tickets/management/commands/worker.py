@@ -17,6 +17,7 @@ from omoi_site.brokers import hints
 from omoi_site.command_base import Command as OurCommand
 from omoi_site.command_base import Document
 from omoi_site.errors import Invalid
+from omoi_site.humanize import counted
 from omoi_site.processes.child_process import Child
 from omoi_site.processes.process_group import ProcessGroup
 from omoi_site.processes.ready_signal import report_ready
@@ -100,7 +101,7 @@ class Command(OurCommand):
             return
         self.stdout.write(
             "{name} has stopped. It settled {tasks}.".format(
-                **document, tasks=f"{document['done']} task{'' if document['done'] == 1 else 's'}"
+                **document, tasks=counted(document["done"], "task")
             )
         )
 

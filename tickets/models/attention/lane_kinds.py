@@ -6,9 +6,9 @@ import re
 
 from omoi_site import humanize
 from omoi_site.database import sql
+from omoi_site.humanize import counted
 from tickets.models.attention.registry import API, Act, Kind, Values, see_why
 from tickets.models.explain import task_sentences
-from tickets.models.explain.sentences import counted
 from tickets.models.explain.sql_fragments import (
     CRITICAL_LONG,
     HAS_ROOM,
@@ -125,7 +125,7 @@ def _work_waiting(lane: Values) -> str:
 
 def _waiting(lane: Values, which: str = "") -> str:
     count = lane["waiting"]
-    tasks = f"{MOST_WAITING} or more tasks" if count == MOST_WAITING else counted("task", count)
+    tasks = f"{MOST_WAITING} or more tasks" if count == MOST_WAITING else counted(count, "task")
     return f"{tasks}{which} {'waits' if count == 1 else 'wait'}"
 
 

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from agents.models import Actor, Agent
 from omoi_site.database import sql
-from tickets.models.explain.sentences import counted
+from omoi_site.humanize import counted
 from tickets.models.explain.sql_fragments import HEARD, MAY_WORK, fleet_agents_of
 from tickets.models.task.readiness import READY
 
@@ -49,7 +49,7 @@ class NobodyElse:
         if not self.tasks:
             return ""
         number = len(self.tasks)
-        count = f"{MOST} or more open tasks" if number == MOST else counted("open task", number)
+        count = f"{MOST} or more open tasks" if number == MOST else counted(number, "open task")
         return (
             f"Nobody else can do {count}: {', '.join(self.tasks[:NAMED])}{', …' if number > NAMED else ''}."
         )

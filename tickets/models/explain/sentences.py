@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from omoi_site import humanize
+from omoi_site.humanize import counted
 
 Values = dict[str, Any]
 Sentence = Callable[[Values], str]
@@ -51,10 +52,6 @@ class Late(str):
         said = cls(f"{ticket}.{task}: {sentence}")
         said.task, said.sentence, said.overdue = task, sentence, bool(over_s and over_s > 0)
         return said
-
-
-def counted(noun: str, count: int) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def shortened(text: str, length: int = 100) -> str:
@@ -146,7 +143,7 @@ def make_room(values: Values) -> str:
 
 
 def _full(full: Values) -> str:
-    number = counted("ticket", full["wip"]["limit"])
+    number = counted(full["wip"]["limit"], "ticket")
     said = f"{humanize.phase(full['phase'])} is full, with {number}"
     if full["circle"]:
         return f"{said}, and waits for itself: each ticket there needs work that waits for room"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from omoi_site import humanize
-from tickets.models.explain.sentences import Sentence, Values, by_clock, counted, explain_command, listed
+from omoi_site.humanize import counted
+from tickets.models.explain.sentences import Sentence, Values, by_clock, explain_command, listed
 
 # -- a claimed task
 
@@ -172,7 +173,7 @@ def _shut(found: Values, reset: str) -> str:
     match found["why"]:
         case "full":
             return (
-                f"the pool {found['pool']} allows {counted('claim', found['limit'])} at once, and has no room"
+                f"the pool {found['pool']} allows {counted(found['limit'], 'claim')} at once, and has no room"
             )
         case "tried":
             return f"the pool {found['pool']} is being tried out by another task"
@@ -240,7 +241,7 @@ def full(values: Values) -> str:
 
 
 def alone(values: Values) -> str:
-    workers = counted("worker", values["worker_deaths"])
+    workers = counted(values["worker_deaths"], "worker")
     return (
         "it must run alone,"
         f" because {workers} {'was' if values['worker_deaths'] == 1 else 'were'} lost while running it"
@@ -253,12 +254,12 @@ def make_room(values: Values) -> str:
 
 
 def agents_full(values: Values) -> str:
-    limit = counted("agent", values["max_agents"])
+    limit = counted(values["max_agents"], "agent")
     return f"project {values['project']} is limited to {limit} at work, and they have no free capacity for it"
 
 
 def tickets_full(values: Values) -> str:
-    limit = counted("ticket", values["max_tickets"])
+    limit = counted(values["max_tickets"], "ticket")
     ticket = values["ticket"]
     return f"project {values['project']} is limited to {limit} in work, and {ticket} is not one of them"
 
@@ -353,7 +354,7 @@ def validation_rounds(values: Values) -> str:
 def failed(values: Values) -> str:
     if not values["attempts"]:  # an operation, which nobody tries
         return f"it failed: {values['error']}"
-    attempts = f"{values['attempts']} of {counted('attempt', values['max_attempts'])}"
+    attempts = f"{values['attempts']} of {counted(values['max_attempts'], 'attempt')}"
     return f"it failed after {attempts}: {values['error'] or 'no reason given'}"
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from omoi_site import humanize
+from omoi_site.humanize import counted
 from tickets.models.explain import task_sentences
-from tickets.models.explain.sentences import Values, counted, listed, shortened
+from tickets.models.explain.sentences import Values, listed, shortened
 
 
 def failed_tasks(values: Values) -> str:
@@ -12,7 +13,7 @@ def failed_tasks(values: Values) -> str:
     several.
     """
     keys = listed(values["failed_keys"], values["failed"])
-    return f"{counted('task', values['failed'])} failed: {keys}{_errors(values)}"
+    return f"{counted(values['failed'], 'task')} failed: {keys}{_errors(values)}"
 
 
 def _errors(values: Values) -> str:
@@ -31,7 +32,7 @@ def retry_failed(values: Values) -> str:
 
 def unsatisfiable_tasks(values: Values) -> str:
     keys = listed(values["unsatisfiable_keys"], values["unsatisfiable"])
-    tasks = counted("task", values["unsatisfiable"])
+    tasks = counted(values["unsatisfiable"], "task")
     return f"what {tasks} {'needs' if values['unsatisfiable'] == 1 else 'need'} can no longer be met: {keys}"
 
 
@@ -48,7 +49,7 @@ def all_silent(values: Values) -> str:
     number = 2 if others else len(claims["holders"])
     silence = task_sentences.silence(humanize.length(claims["silent_s"]), number)
     left = humanize.length(max(0, claims["lease_s"]))
-    held = f"{'holds' if number == 1 else 'hold'} {counted('task', claims['tasks'])} of it"
+    held = f"{'holds' if number == 1 else 'hold'} {counted(claims['tasks'], 'task')} of it"
     names = ", ".join(sorted(claims["holders"]))
     return f"{names}{others} {held}, but {silence}; the first lease ends in {left}"
 
@@ -92,7 +93,7 @@ def move_due(values: Values) -> str:
         return f"it can move on from {values['phase']}; the clock or a worker will move it"
     return (
         f"it can move on from {values['phase']} and waits for its turn:"
-        f" {counted('ticket', late['waiting'])} waited for such a move when the clock last counted,"
+        f" {counted(late['waiting'], 'ticket')} waited for such a move when the clock last counted,"
         f" the first for {humanize.length(late['age'])}"
     )
 
@@ -121,7 +122,7 @@ def all_ended(values: Values) -> str:
 
 def left_open(values: Values) -> str:
     one = values["left_open"] == 1
-    return f"{counted('task', values['left_open'])} of it {'is' if one else 'are'} still open"
+    return f"{counted(values['left_open'], 'task')} of it {'is' if one else 'are'} still open"
 
 
 def cancelled(values: Values) -> str:

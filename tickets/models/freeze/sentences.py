@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from omoi_site import humanize
-from tickets.models.explain.sentences import counted
+from omoi_site.humanize import counted
 from tickets.models.freeze.freeze import Frozen
 
 
@@ -20,10 +20,10 @@ def outcome(key: str, frozen: Frozen, *, again: str) -> list[str]:
     if frozen.in_force:
         lines = [f"{named(key)} is frozen. Nothing is granted{inside} any more."]
     else:
-        open_yet = counted("transaction", frozen.still_open)
+        open_yet = counted(frozen.still_open, "transaction")
         lines = [f"{named(key)} is frozen. But {open_yet} began before and may still be committed. {again}"]
     if frozen.stopped:
-        lines.append(f"{counted('claim', frozen.stopped)} taken back.")
+        lines.append(f"{counted(frozen.stopped, 'claim')} taken back.")
     return lines
 
 

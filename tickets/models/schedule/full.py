@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.models import Project
 from omoi_site import humanize
 from omoi_site.database import sql
-from tickets.models.explain.sentences import counted
+from omoi_site.humanize import counted
 from tickets.models.explain.sql_fragments import limited_of
 from tickets.models.ticket import room
 from tickets.models.workflow import Workflow
@@ -25,13 +25,13 @@ def full(project: Project, workflow: Workflow) -> str:
     in, is full.
     """
     if row := sql.one(AT_WORK, {"project": project.pk}):
-        return f"{project} has {counted('ticket', row['max_tickets'])} at work, as many as it allows"
+        return f"{project} has {counted(row['max_tickets'], 'ticket')} at work, as many as it allows"
     plan = workflow.plan
     begins = {plan.start, plan.works_in(plan.start)}
     for limit in room.limits(project.pk, [workflow]):
         if limit.phase in begins and limit.full:
             return (
-                f"{humanize.phase(limit.phase)} is full: it has {counted('ticket', limit.limit)}, as many as"
+                f"{humanize.phase(limit.phase)} is full: it has {counted(limit.limit, 'ticket')}, as many as"
                 f" {limit.workflow} allows"
             )
     return ""

@@ -264,7 +264,3 @@ def expect_unmoved(ticket: Ticket, moves: str) -> None:
     """
     if moves and moves != str(ticket.moves):
         raise Outdated(f"{ticket.key} has moved since you opened the page, so nothing was done")
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

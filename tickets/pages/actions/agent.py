@@ -13,9 +13,10 @@ from agents.models import Agent, Event, Retired
 from agents.models.agent import REGISTER
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
+from omoi_site.humanize import counted
 from tickets.models import NotReady, Task
 from tickets.models.explain.nobody_else import nobody_else, stand_down
-from tickets.pages.actions.action import Action, counted
+from tickets.pages.actions.action import Action
 from tickets.pages.actions.agent_permissions import AgentPermissions, FleetPermissions
 from tickets.pages.forms import ActionForm, ReasonForm
 

@@ -10,8 +10,9 @@ from django.urls import reverse
 
 from agents.models import Event, Key
 from omoi_site.database import sql
+from omoi_site.humanize import counted
 from tickets.models import NotReady
-from tickets.pages.actions.action import Action, counted
+from tickets.pages.actions.action import Action
 from tickets.pages.actions.agent_permissions import ADMIN, AgentPermissions, FleetPermissions
 
 

@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 from agents.models import Event
 from omoi_site import humanize
+from omoi_site.humanize import counted
 from tickets.models import Approval
 from tickets.models.gate.approval import DECIDE, Decision
-from tickets.pages.actions.action import TicketAction, counted
+from tickets.pages.actions.action import TicketAction
 
 MOST = 5  # artifacts named one by one
 

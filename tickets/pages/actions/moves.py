@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 from django.db.models import Count, Q
 
 from omoi_site import humanize
+from omoi_site.humanize import counted
 from tickets.models import Ticket
 from tickets.models.task.readiness import READY_Q
 from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.models.ticket.transition_options import Option
-from tickets.pages.actions.action import WRITE, TicketAction, counted
+from tickets.pages.actions.action import WRITE, TicketAction
 from tickets.pages.forms import ActionForm, BlockForm, MoveForm, ReasonForm
 from tickets.workflows.document import BLOCKED, CANCELLED
 

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from omoi_site import humanize
 from omoi_site.database import sql
+from omoi_site.humanize import counted
 from tickets.models import Task, Ticket
 from tickets.models.task.readiness import OPEN, retriable
 from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
-from tickets.pages.actions.action import TaskAction, counted, expect_state
+from tickets.pages.actions.action import TaskAction, expect_state
 from tickets.pages.forms import ActionForm, TaskPriorityForm
 
 

@@ -14,12 +14,13 @@ from django import forms
 from agents.models import Event
 from omoi_site import field_limits, humanize
 from omoi_site.errors import IdempotencyMismatch, Invalid, OmoiError
+from omoi_site.humanize import counted
 from tickets.models import Chosen, LaunchSpec, Task, TemplateLaunch, Ticket
 from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket import task_templates, workflow_tasks
 from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.task_templates import KEY, LONGEST_WORD, Plan, name_of
-from tickets.pages.actions.action import TicketAction, counted, ticket_changes
+from tickets.pages.actions.action import TicketAction, ticket_changes
 from tickets.pages.forms import ActionForm
 
 TEXTS = ("title", "description")

@@ -10,11 +10,12 @@ from django.db.models import Count, QuerySet, Sum
 from agents.models import Event, label
 from omoi_site.database import sql
 from omoi_site.field_limits import VERSION_DIGITS, whole_number
+from omoi_site.humanize import counted
 from tickets.models import Link, Notice, NotReady, Task, Ticket, TicketSpec
 from tickets.models.attention.notice import NoticeQuerySet
 from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.past_phases import FOLLOW_UP
-from tickets.pages.actions.action import TicketAction, Undo, counted, expect_state
+from tickets.pages.actions.action import TicketAction, Undo, expect_state
 from tickets.pages.actions.moves import effect_of_stopping
 from tickets.pages.forms import ActionForm, EditForm, PriorityForm
 

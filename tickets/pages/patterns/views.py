@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from agents.models import rights
 from omoi_site.errors import NotFound, OmoiError
+from omoi_site.humanize import counted
 from tickets.models import PatternRun, Ticket
 from tickets.models.coordination.pattern_run import KeyUsed
 from tickets.pages.patterns import library
@@ -92,7 +93,7 @@ class Answer:
 
 def applied(request: HttpRequest, ticket: Ticket, shown: PatternForm, run: str) -> HttpResponse:
     made, new = PatternRun.objects.apply(ticket, shown.request(run), by=request.user)
-    count = f"{len(made.tasks)} task{'' if len(made.tasks) == 1 else 's'}"
+    count = counted(len(made.tasks), "task")
     sentence = (
         f"{made.pattern} added {count} to {ticket.key}."
         if new

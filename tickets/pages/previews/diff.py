@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from diff_match_patch import diff_match_patch
 
+from omoi_site.humanize import counted
+
 SECONDS = 0.5  # for a comparison: what is left then counts as replaced
 CONTEXT = 3  # lines shown around a change
 HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@")
@@ -63,7 +65,7 @@ def shortened(lines: list[Line]) -> list[Line]:
     shown: list[Line] = []
     for nearby, run in itertools.groupby(enumerate(lines), lambda numbered: numbered[0] in near):
         found = [line for _, line in run]
-        shown += found if nearby else [Line("@", f"{len(found)} equal line{'' if len(found) == 1 else 's'}")]
+        shown += found if nearby else [Line("@", counted(len(found), "equal line"))]
     return shown
 
 
