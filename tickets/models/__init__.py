@@ -26,7 +26,8 @@ from tickets.models.gate.check_run import CheckRun
 from tickets.models.gate.new_artifact import NewArtifact
 from tickets.models.gate.verdict import GateClosed, Verdict
 from tickets.models.output.task_output import OutputPiece, TaskOutput
-from tickets.models.queue.bulk_act import BulkAct, BulkBatch
+from tickets.models.queue.bulk_act import BulkAct
+from tickets.models.queue.bulk_batch import BulkBatch
 from tickets.models.repository import NewRepository, Repository
 from tickets.models.schedule.schedule import Schedule, ScheduleSpec
 from tickets.models.schedule.schedule_run import ScheduleRun

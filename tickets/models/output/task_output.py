@@ -24,8 +24,8 @@ HEAD, TAIL = 64 << 10, 192 << 10  # bytes that are kept
 PIECE = 16 << 10  # bytes of a row
 MOST = 256 << 10  # characters that are sent at once
 KEPT = "interval '30 days'"
-HOLD = sql.statement(
-    __file__, "hold_output", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER, active=SHOWS_PROGRESS
+LOCK = sql.statement(
+    __file__, "lock_outputs", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER, active=SHOWS_PROGRESS
 )
 STORE = sql.statement(__file__, "store_output", head=str(HEAD), tail=str(TAIL))
 FORGET = sql.statement(__file__, "forget_outputs", kept=KEPT)
@@ -54,7 +54,7 @@ class Outputs(models.Manager["TaskOutput"]):
             "actor": by.label,
             "key": via(by),
         }
-        found = {(row["task_id"], row["fence"]): row for row in sql.rows(HOLD, params)} if new else {}
+        found = {(row["task_id"], row["fence"]): row for row in sql.rows(LOCK, params)} if new else {}
         pieces: list[tuple[int, int, int, str]] = []
         sizes: dict[int, int] = {}
         for each in new:

@@ -24,15 +24,15 @@ from agents.models.actor import sees_all
 from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, NotFound, OmoiError
+from tickets.models.queue.bulk_batch import BulkBatch
 from tickets.models.queue.queue_page import FEW, states_of
 from tickets.models.queue.task_filter import TaskFilter
-from tickets.models.queue.why_not import RIGHT, WORDS, Group, Judge
-from tickets.models.task.task import Task
+from tickets.models.queue.why_not import WORDS, Group, Judge
 from tickets.models.ticket.fields import Priority
+from tickets.models.ticket.transitions import WRITE
 
 BATCH = 500  # tasks of one transaction
 MOST = 200_000  # tasks of one act
-MOST_TRIES = 3  # of a batch in which something goes wrong
 MOST_RUNNING = 20  # at once, by the same person
 MOST_EXAMPLES = 20  # keys that are kept of those left out for one reason
 KEPT_DRAFTS, KEPT = timedelta(hours=1), timedelta(days=60)
@@ -72,7 +72,7 @@ class Managing(models.Manager["BulkAct"]):
             "bulk": bulk.pk,
             "batch": BATCH,
         }
-        found = sql.one(_freeze_statement(asked), params)
+        found = sql.one(_batches_statement(asked), params)
         assert found
         if not found["number"]:
             raise Invalid("no task matches", field="tasks", next_action="Change the filter, or choose tasks.")
@@ -101,11 +101,11 @@ class Managing(models.Manager["BulkAct"]):
             if priority not in Priority.values:
                 raise Invalid("choose a priority", field="priority")
             bulk.arguments = {"priority": priority}
-        allowed = [project for project in bulk.in_projects() if RIGHT in rights.scopes(by, project)]
+        allowed = [project for project in bulk.in_projects() if WRITE in rights.scopes(by, project)]
         if not allowed:
-            rights.require(by, RIGHT, bulk.in_projects()[0])
+            rights.require(by, WRITE, bulk.in_projects()[0])
         for project in allowed:
-            rights.require(by, RIGHT, project)
+            rights.require(by, WRITE, project)
         running = self.filter(actor=bulk.actor, state=BulkAct.State.RUNNING).count()
         if running >= MOST_RUNNING:
             raise BulkClosed(
@@ -125,7 +125,7 @@ class Managing(models.Manager["BulkAct"]):
         bulk = self._locked(pk)
         if bulk.actor != label(by):
             for project in bulk.in_projects():
-                rights.require(by, RIGHT, project)
+                rights.require(by, WRITE, project)
         if bulk.over:
             return bulk
         left = sum(len(batch.tasks) for batch in bulk.batches.filter(ended_at=None))
@@ -296,70 +296,14 @@ class BulkAct(models.Model):
             project.record(kind, by=by, data=data, reason=self.reason)
 
 
-class BulkBatch(models.Model):
-    bulk = models.ForeignKey(BulkAct, models.CASCADE, related_name="batches", db_index=False)
-    number = models.PositiveIntegerField()
-    tasks = ArrayField(models.BigIntegerField())
-    tries = models.PositiveSmallIntegerField(default=0)
-    ended_at = models.DateTimeField(null=True)
-    done = ArrayField(models.BigIntegerField(), default=list)
-    not_done = models.JSONField(default=dict, help_text="ids of the tasks that were left out, by the reason")
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["bulk", "number"], name="bulkbatch_once")]
-
-    def __str__(self) -> str:
-        return f"batch {self.number} of {self.bulk_id}"
-
-    def carry_out(self, bulk: BulkAct) -> None:
-        """In the caller's transaction."""
-        if self.tries >= MOST_TRIES:
-            self._end([], {"error": self.tasks})
-            return
-        by = bulk.by
-        judge = Judge(bulk.act, bulk.arguments, by=by)
-        groups = judge.of_tasks(self.tasks)
-        possible = sorted(pk for group in groups if not group.why_not for pk in group.ids)
-        done: list[int] = []
-        if possible:
-            assert by is not None
-            verb = getattr(Task.objects.filter(pk__in=possible), bulk.act)
-            done = sorted(verb(by=by, reason=bulk.reason, **bulk.arguments))
-        not_done = _by_reason(groups)
-        # what changed between the look and the verb, which locks them
-        if missed := sorted(set(possible) - set(done)):
-            again = _by_reason(judge.of_tasks(missed))
-            known = {pk for ids in again.values() for pk in ids}
-            again["changed"] = sorted(set(missed) - known)
-            for why, ids in again.items():
-                not_done[why] = sorted({*not_done.get(why, []), *ids})
-        seen = {pk for group in groups for pk in group.ids}
-        not_done["gone"] = sorted(set(self.tasks) - seen)
-        self._end(done, not_done)
-
-    def _end(self, done: Sequence[int], not_done: dict[str, list[int]]) -> None:
-        self.done = list(done)
-        self.not_done = {why: list(ids) for why, ids in not_done.items() if ids}
-        self.ended_at = sql.ClockTimestamp()
-        self.save(update_fields=["done", "not_done", "ended_at"])
-
-
-def _freeze_statement(asked: TaskFilter) -> str:
+def _batches_statement(asked: TaskFilter) -> str:
     condition = f"({asked.condition})"
     if set(FEW) & set(asked.names):
         of_projects = "t.project_id = ANY (%(projects)s::bigint[])"
         found = f"SELECT t.id, t.project_id FROM tickets_task t WHERE {of_projects} AND {condition}"
     else:
         found = sql.statement(__file__, "all_of_states", condition=condition)
-    return sql.statement(__file__, "freeze_tasks", found=found)
-
-
-def _by_reason(groups: Sequence[Group]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for group in groups:
-        if group.why_not:
-            found.setdefault(group.why_not, []).extend(group.ids)
-    return found
+    return sql.statement(__file__, "bulk_batches", found=found)
 
 
 def _added(counts: dict[str, int], more: dict[str, int]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import Any
 from omoi_site.errors import Invalid, short
 from tickets.models.explain.found_waits import KINDS, TASKS, expect_somebody
 from tickets.models.task.readiness import READY
+from tickets.models.ticket.documents import literal
 from tickets.models.ticket.fields import Priority
 
 # What a status asks of task `t`. Failed tasks of the same kind of error share a mark, see omoi_error_mark.
@@ -128,8 +129,7 @@ class TaskFilter:
     @property
     def params(self) -> dict[str, Any]:
         """The values that `condition` names."""
-        escaped = re.sub(r"([\\%_])", r"\\\1", self.text)
-        return {**asdict(self), "ids": list(self.ids), "like": f"%{escaped}%"}
+        return {**asdict(self), "ids": list(self.ids), "like": f"%{literal(self.text)}%"}
 
     @property
     def document(self) -> dict[str, Any]:

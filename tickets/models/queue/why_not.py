@@ -10,10 +10,10 @@ from agents.models import Actor, Project, rights
 from omoi_site.database import sql
 from tickets.models.task.readiness import MOST_RATE_LIMITS
 from tickets.models.ticket.past_phases import phase_left
+from tickets.models.ticket.transitions import WRITE
 from tickets.models.workflow import Workflow
 from tickets.workflows.document import Plan
 
-RIGHT = "tickets:write"
 OFTEN = {"often": str(MOST_RATE_LIMITS)}
 OF_IDS = "SELECT unnest(%(ids)s::bigint[]) AS id"
 OF_BULK = "SELECT unnest(b.tasks) AS id FROM tickets_bulkbatch b WHERE b.bulk_id = %(bulk)s::bigint"
@@ -95,7 +95,7 @@ class Judge:
 
     def _permitted(self, project: int) -> bool:
         if project not in self.permitted:
-            self.permitted[project] = self.by is not None and RIGHT in rights.scopes(
+            self.permitted[project] = self.by is not None and WRITE in rights.scopes(
                 self.by, Project.objects.get(pk=project)
             )
         return self.permitted[project]

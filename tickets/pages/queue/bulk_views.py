@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
-from agents.models import Event, Project
+from agents.models import Event
 from omoi_site.errors import Invalid, OmoiError
 from omoi_site.field_limits import whole_number
 from tickets.models import BulkAct
 from tickets.models.queue.task_filter import TaskFilter
 from tickets.pages.queue.bulk_page import BulkPage
 from tickets.pages.views import form, is_part, page
+from tickets.templatetags.projects import projects_of
 
 SECTION = "tasks"
 MOST_CHOSEN = 1_000  # tasks chosen one by one
@@ -25,7 +26,7 @@ def prepare(request: HttpRequest) -> HttpResponse:
     query = QueryDict(request.POST.get("query", "")[:4_000])
     try:
         asked = _asked(request, query)
-        projects = list(Project.objects.seen_by(request.user))
+        projects = projects_of(request)
         if asked.project:
             projects = [project for project in projects if project.key == asked.project]
         bulk = BulkAct.objects.prepare(request.POST.get("act", ""), asked, by=request.user, projects=projects)

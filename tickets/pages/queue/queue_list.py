@@ -17,8 +17,8 @@ from omoi_site.humanize import ROLES
 from tickets.models import BulkAct, Task
 from tickets.models.queue.queue_page import COUNTED, Place, QueuePage, queue_counts, queue_page, queue_rows
 from tickets.models.queue.task_filter import FAILURES, PARAMETERS, UNFINISHED, TaskFilter
-from tickets.models.queue.why_not import RIGHT
 from tickets.models.ticket.fields import Priority
+from tickets.models.ticket.transitions import WRITE
 from tickets.pages.of_projects import OfProjects
 from tickets.templatetags.tickets import TASK
 
@@ -216,7 +216,7 @@ class QueueList(OfProjects):
     @cached_property
     def denied(self) -> str:
         """Why the person can change no task here; empty if they can change some."""
-        allowed = Project.objects.allowing(self.by, RIGHT)
+        allowed = Project.objects.allowing(self.by, WRITE)
         if self.by.is_superuser or allowed.filter(pk__in=self.ids).exists():
             return ""
         return "You need the role of an operator in a project to change its tasks"
