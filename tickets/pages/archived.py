@@ -12,11 +12,11 @@ from agents.models import Event, rights
 from omoi_site.field_limits import whole_number
 from tickets.models import Ticket
 from tickets.models.ticket.documents import LAST
+from tickets.models.ticket.transitions import WRITE
 from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import is_part, page
 
 PAGE = 50
-WRITE = "tickets:write"
 
 
 class ArchivedPage(OfProjects):

@@ -15,13 +15,13 @@ from omoi_site import field_limits
 from omoi_site.database import sql
 from omoi_site.errors import OmoiError
 from tickets.models import Ticket, TicketSpec
+from tickets.models.ticket.transitions import WRITE
 from tickets.models.workflow import DEFAULT
 from tickets.pages.of_projects import project_of
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.views import arrive, form
 from tickets.templatetags.projects import projects_of
 
-WRITE = "tickets:write"
 PROJECT, AGENT, TICKET, DONE = "project", "agent", "ticket", "done"
 STEPS = (PROJECT, AGENT, TICKET)
 

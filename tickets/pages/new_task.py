@@ -12,11 +12,11 @@ from agents.models import rights
 from omoi_site.errors import OmoiError
 from tickets.models import Task, Ticket
 from tickets.models.ticket.past_phases import PhaseLeft, phase_left
+from tickets.models.ticket.transitions import WRITE
 from tickets.pages.new_task_form import NewTaskForm
 from tickets.pages.once import Made, new_token, once
 from tickets.pages.views import arrive, form, get_ticket
 
-WRITE = "tickets:write"
 FIRST = ("title", "description", "phase", "capabilities", "need_0")  # what an address may fill in
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from agents.models import Project, ProjectSpec, rights
 from omoi_site.errors import OmoiError
 from tickets.models import Ticket, Workflow
+from tickets.models.ticket.transitions import WRITE
 from tickets.models.workflow import DEFAULT
 from tickets.models.workflow_usage import take
 from tickets.pages.new_ticket_form import NewTicketForm
@@ -22,7 +23,6 @@ from tickets.pages.views import arrive, form
 from tickets.pages.workflow_views import version_of
 from tickets.templatetags.tickets import sentence
 
-WRITE = "tickets:write"
 FIRST = ("title", "description", "priority", "labels", "workflow")  # what an address may fill in
 
 

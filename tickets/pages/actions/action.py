@@ -16,10 +16,10 @@ from tickets.models import Task, Ticket
 from tickets.models.gate.approval import standing
 from tickets.models.ticket.fields import TransitionNotAllowed
 from tickets.models.ticket.transition_options import Option, options
+from tickets.models.ticket.transitions import WRITE
 from tickets.pages.forms import ActionForm, ReasonForm
 from tickets.templatetags.addresses import action_address, task_action_address
 
-WRITE = "tickets:write"
 # Kinds of events that do not change a ticket.
 UNCHANGING = [
     "ticket.move_refused",

@@ -12,9 +12,9 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from agents.models import Pool, Project, rights
 from omoi_site.database import sql
 from tickets.models.pool_state import documents
+from tickets.pages.actions.agent_permissions import ADMIN
 
 SHARERS = sql.statement(__file__, "pool_sharers")
-ADMIN = "admin"
 MOST = 50  # pools of a page
 NAMED = 8  # agents of a pool
 TONES = {

@@ -14,6 +14,7 @@ from omoi_site.errors import NotFound, OmoiError
 from omoi_site.humanize import counted
 from tickets.models import PatternRun, Ticket
 from tickets.models.coordination.pattern_run import KeyUsed
+from tickets.models.ticket.transitions import WRITE
 from tickets.pages.patterns import library
 from tickets.pages.patterns.drawing import PatternDrawing, of_applied
 from tickets.pages.patterns.form import PatternForm
@@ -21,7 +22,6 @@ from tickets.pages.patterns.library_form import DocumentForm, LibraryForm
 from tickets.pages.patterns.part_form import PartForm
 from tickets.pages.views import arrive, form, get_ticket, page
 
-WRITE = "tickets:write"
 OWN = "document"  # the name of the form for a document of one's own
 
 

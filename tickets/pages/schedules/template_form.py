@@ -17,6 +17,7 @@ from tickets.models import Priority, TaskSpec, TicketTemplate
 from tickets.models.schedule.variables import OF_TIME, Variable
 from tickets.models.workflow import allowed
 from tickets.pages.patterns.fields import Field, Fields
+from tickets.pages.work_form import several
 from tickets.workflows import plain_yaml
 
 USUAL = task_document(TaskSpec(""))
@@ -98,7 +99,7 @@ class TemplateForm:
             "description": self.fields.by_name["description"].value,
             "priority": Priority[priority].value if priority in Priority.names else Priority.MEDIUM,
             "workflow": self.fields.text("workflow"),
-            "labels": [word.strip() for word in self.fields.text("labels").split(",") if word.strip()],
+            "labels": several(self.fields.text("labels")),
             "acceptance": self.fields.lines("acceptance"),
             "variables": [_variable(line) for line in self.fields.lines("variables")],
             "tasks": _tasks(self.fields.by_name["tasks"].value),

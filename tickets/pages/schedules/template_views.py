@@ -20,7 +20,7 @@ from tickets.pages.patterns.fields import Fields
 from tickets.pages.repositories import shown_project
 from tickets.pages.schedules.schedule_form import OF_VARIABLE, values_in, variable_field
 from tickets.pages.schedules.template_form import EXAMPLE, TemplateForm
-from tickets.pages.schedules.views import SECTION, may_write, of_project
+from tickets.pages.schedules.views import SECTION, may_write, of_project, typed_in
 from tickets.pages.views import arrive, form
 
 DONE = {"remove": "{} is removed. Its tickets stay, and it can be put back.", "restore": "{} is back."}
@@ -30,7 +30,7 @@ DONE = {"remove": "{} is removed. Its tickets stay, and it can be put back.", "r
 def template(request: HttpRequest, pk: int) -> HttpResponse:
     """A template, and the form that opens a ticket of it."""
     found = the_template(request, pk)
-    typed = request.POST if request.method == "POST" else None
+    typed = typed_in(request)
     fields = Fields([variable_field(each, OF_VARIABLE, {}) for each in found.declared], typed)
     refused, others = None, list[str]()
 
@@ -68,7 +68,7 @@ def template(request: HttpRequest, pk: int) -> HttpResponse:
 @form
 def new_template(request: HttpRequest) -> HttpResponse:
     project = shown_project(request)
-    asked = TemplateForm(project, _typed(request))
+    asked = TemplateForm(project, typed_in(request))
 
     def create() -> Made:
         spec = TemplateSpec(**asked.values())
@@ -81,7 +81,7 @@ def new_template(request: HttpRequest) -> HttpResponse:
 @form
 def edit_template(request: HttpRequest, pk: int) -> HttpResponse:
     found = the_template(request, pk)
-    asked = TemplateForm(found.project, _typed(request), template=found)
+    asked = TemplateForm(found.project, typed_in(request), template=found)
 
     def edit() -> Made:
         version = whole_number(request.POST.get("version", ""), VERSION_DIGITS)
@@ -139,7 +139,3 @@ def the_template(request: HttpRequest, pk: int) -> TicketTemplate:
     seen = TicketTemplate.objects.seen_by(request.user).select_related("project")
     found: TicketTemplate = get_object_or_404(seen, pk=pk)
     return found
-
-
-def _typed(request: HttpRequest) -> Any:
-    return request.POST if request.method == "POST" else None

@@ -24,6 +24,7 @@ from tickets.pages.repositories import shown_project
 from tickets.pages.schedules.rows import RunRow, rows_of, times
 from tickets.pages.schedules.schedule_form import ScheduleForm
 from tickets.pages.views import arrive, form, is_part, page
+from tickets.templatetags.projects import projects_of
 
 PAGE = 50  # runs of a schedule
 SECTION = "schedules"
@@ -38,7 +39,7 @@ DONE = {
 @page
 def schedules(request: HttpRequest) -> HttpResponse:
     """The schedules and the templates of a project."""
-    if not (request.GET.get("project") or Project.objects.seen_by(request.user).exists()):
+    if not (request.GET.get("project") or projects_of(request)):
         return render(request, "tickets/no_project.html", {"title": "Schedules", "section": SECTION})
     project = shown_project(request)
     cursor = Event.objects.current_cursor()  # before the data, so that no change is missed
@@ -47,7 +48,7 @@ def schedules(request: HttpRequest) -> HttpResponse:
     templates = TicketTemplate.objects.filter(project=project, removed_at__isnull=not removed)
     context = {
         "project": project,
-        "projects": list(Project.objects.seen_by(request.user).order_by("key")),
+        "projects": projects_of(request),
         "rows": rows_of(list(rows.select_related("project", "template").order_by("pk")), now()),
         "templates": list(templates.order_by("name")),
         "removed": removed,
@@ -88,7 +89,7 @@ def act(request: HttpRequest, pk: int, name: str) -> HttpResponse:
 @form
 def new_schedule(request: HttpRequest) -> HttpResponse:
     project = shown_project(request)
-    asked = ScheduleForm(project, _typed(request), template=request.GET.get("template", ""))
+    asked = ScheduleForm(project, typed_in(request), template=request.GET.get("template", ""))
 
     def create() -> Made:
         made = Schedule.objects.create_schedule(project, asked.spec, by=request.user)
@@ -100,7 +101,7 @@ def new_schedule(request: HttpRequest) -> HttpResponse:
 @form
 def edit_schedule(request: HttpRequest, pk: int) -> HttpResponse:
     found = the_schedule(request, pk)
-    asked = ScheduleForm(found.project, _typed(request), schedule=found)
+    asked = ScheduleForm(found.project, typed_in(request), schedule=found)
 
     def edit() -> Made:
         version = whole_number(request.POST.get("version", ""), VERSION_DIGITS)
@@ -190,5 +191,6 @@ def _address(found: Schedule) -> str:
     return reverse("schedule", args=[found.pk])
 
 
-def _typed(request: HttpRequest) -> Any:
+def typed_in(request: HttpRequest) -> Any:
+    """What was sent; None if the form is only looked at."""
     return request.POST if request.method == "POST" else None
