@@ -15,7 +15,7 @@ from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid, NotFound
 
 PATHS = ("/board/", "/tasks/", "/agents/", "/attention/")  # the lists that can be saved
-PASSING = {"filter", "after", "cursor", "show"}  # parameters that are of the moment
+PASSING = {"filter", "after", "before", "cursor", "show"}  # parameters that are of the moment
 MOST = 50  # of a person
 
 

@@ -78,9 +78,19 @@ function pushAddress(address) {
   showProject();
 }
 
-// The frame follows the project of the address.
+// The frame follows the project of the address, and the switch keeps what else it asks for.
 function showProject() {
-  const key = new URLSearchParams(location.search).get("project") || "";
+  const asked = new URLSearchParams(location.search);
+  const key = asked.get("project") || "";
+  for (const link of all("#projects-menu [data-project]")) {
+    const address = new URL(link.href);
+    if (address.pathname !== location.pathname) continue;
+    address.search = asked;
+    for (const name of ["after", "before"]) address.searchParams.delete(name);
+    if (link.dataset.project) address.searchParams.set("project", link.dataset.project);
+    else address.searchParams.delete("project");
+    link.href = address.pathname + address.search;
+  }
   for (const name of all("[data-project-name]")) name.textContent = key || name.dataset.projectName;
   for (const link of all("[data-of-project]")) {
     const address = new URL(link.href);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from agents.models import Project
+from agents.models.saved_view import PASSING
 from tickets.models.frame import Frame
 
 register = template.Library()
@@ -56,16 +57,22 @@ def project_switch(context: dict[str, Any], frame: Frame) -> Switch | None:
     about = request.resolver_match.view_name if request.resolver_match else ""
     shared = about in OF_ALL | OF_ONE
     here = request.path if shared else reverse("overview")
+    kept = _lasting(request.GET) if shared else {}
     current = _named(context, request if shared else None)
     return Switch(
         current,
-        all_address=here if about not in OF_ONE else reverse("overview"),
+        all_address=reverse("overview") if about in OF_ONE else f"{here}?{urlencode(kept)}".rstrip("?"),
         choices=[
-            Choice(key, name, f"{here}?{urlencode({'project': key})}", key == current)
+            Choice(key, name, f"{here}?{urlencode({**kept, 'project': key})}", key == current)
             for key, name in frame.projects
         ],
         more=frame.number - len(frame.projects),
     )
+
+
+def _lasting(query: Mapping[str, str]) -> dict[str, str]:
+    """What else the page is asked for, which stays with another project."""
+    return {name: text for name, text in query.items() if text and name not in {*PASSING, "project"}}
 
 
 def _named(context: dict[str, Any], request: HttpRequest | None) -> str:

@@ -170,6 +170,10 @@ def test_the_switch_names_the_project_and_the_links_keep_it(desk, project, other
     assert 'href="/board/?project=RND" data-of-project' in page
     assert 'href="/?project=OMO"' in page
     assert 'href="/board/?project=OMO"' in desk.get("/board/?project=RND").content.decode()
+    assert (
+        'href="/tasks/?status=failed&amp;project=OMO"'
+        in desk.get("/tasks/?status=failed&project=RND&after=0.1").content.decode()
+    )
     shown = text_of(desk.get(f"/tickets/{ticket.key}/"))
     assert "Shown: OMO" in shown
 
