@@ -18,6 +18,7 @@ NONE = "none"
 QUEUE = "queue"
 STUCK = "stuck"
 CHECKS = 8  # of gates that are shown
+PHASES = 12  # that are shown
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,23 @@ KINDS = {
             [("Judged", lambda step: step.judged), ("Not passed", lambda step: step.refused)],
             count,
         ),
+        Kind(STUCK, "Stuck", [("Stuck", lambda step: step.stuck)], count),
     )
 }
-DATA = (*KINDS, STUCK)  # what `?data=` may ask for
+DATA = tuple(KINDS)  # what `?data=` may ask for
+
+
+@dataclass(frozen=True)
+class PhaseTime:
+    """How long tickets were in a phase: the median of those that left it, in seconds and in words, and that of
+    the time before. left: how many of them there were.
+    """
+
+    phase: str
+    seconds: int
+    now: str
+    before: str
+    left: int
 
 
 @dataclass(frozen=True)
@@ -165,9 +180,13 @@ class FiguresShown:
 
     @property
     def stuck_tickets(self) -> Tile:
-        unit = "ticket" if self.stuck == 1 else "tickets"
-        tone = "warn" if self.stuck else "ok"
-        return Tile(STUCK, "Stuck", count(self.stuck), unit, ["only a person can move them on"], tone)
+        return self._tile(
+            STUCK,
+            count(self.stuck),
+            "ticket" if self.stuck == 1 else "tickets",
+            ["only a person can move them on", self._since_the_begin(self.stuck)],
+            "warn" if self.stuck else "ok",
+        )
 
     def _tile(self, name: str, value: str, unit: str, notes: Sequence[str], tone: str) -> Tile:
         kind = KINDS[name]
@@ -184,6 +203,13 @@ class FiguresShown:
             return f"as in the {self.words} before"
         more = "more" if change > 0 else "fewer"
         return f"{abs(change)}\N{NO-BREAK SPACE}% {more} than in the {self.words} before"
+
+    def _since_the_begin(self, now: int) -> str:
+        first = self.found.steps[0].stuck
+        change = 0 if first is None else now - round(first)
+        if not change:
+            return ""
+        return f"{abs(change)} {'more' if change > 0 else 'fewer'} than {self.words} ago"
 
     def _spoken(self, kind: Kind, values: Sequence[float | None]) -> str:
         known = [value for value in values if value is not None]
@@ -204,6 +230,29 @@ class FiguresShown:
     @property
     def more_checks(self) -> int:
         return max(0, len(self.found.checks) - CHECKS)
+
+    # -- the time in each phase
+
+    @property
+    def stays(self) -> list[PhaseTime]:
+        return [
+            PhaseTime(
+                humanize.phase(each.phase),
+                round(each.median or 0),
+                seconds(each.median),
+                seconds(each.median_before),
+                sum(each.now),
+            )
+            for each in self.found.stays[:PHASES]
+        ]
+
+    @property
+    def longest_stay(self) -> int:
+        return max([1, *(each.seconds for each in self.stays)])
+
+    @property
+    def more_phases(self) -> int:
+        return max(0, len(self.found.stays) - PHASES)
 
     # -- the chart of the queue
 

@@ -131,6 +131,7 @@ SWEEPS = [
     Sweep(attention_count.SWEEP, attention_count.EVERY_S, attention_list.store_counts, batch=None),
     Sweep("count_events", 5, lambda: HourlyFigures.objects.count_events(), batch=EVENTS),
     Sweep("sample_queue", 60, lambda: HourlyFigures.objects.sample_queue(), batch=None),
+    Sweep("sample_stuck", 60, lambda: HourlyFigures.objects.sample_stuck(), batch=None),
     Sweep("forget_figures", 3_600, lambda: HourlyFigures.objects.forget(1_000), batch=1_000),
     Sweep("forget_runs", 600, lambda: ScheduleRun.objects.forget(1_000), batch=1_000),
     Sweep("forget_hints", 60, hints.forget_old, batch=1_000),

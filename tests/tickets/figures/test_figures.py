@@ -192,6 +192,58 @@ def test_an_hour_without_work_is_known_and_counts_in_the_mean(project):
         assert (step.ready, step.claimed) == (pytest.approx(10 / 6), pytest.approx(3 / 6))
 
 
+def test_the_time_in_each_phase_that_was_left_is_a_median_beside_that_of_the_time_before(
+    project, ticket, task, ada, operator
+):
+    """Ticket by ticket in its own hour; a phase that the workflow lacks comes last."""
+    ages = [timedelta(seconds=1100), timedelta(seconds=1200), timedelta(hours=9)]
+    tickets = [ticket, *(Ticket.objects.open(project, TicketSpec("x"), by=operator) for _ in ages[1:])]
+    for each in tickets[1:]:
+        with Ticket.objects.locked(pk=each.pk) as moved:
+            moved.advance(by=operator)
+    tickets = [Ticket.objects.get(pk=each.pk) for each in tickets]
+    with times_free():
+        for each, age in zip(tickets, ages, strict=True):
+            moved_at(each, each.moves, timezone.now() - age)
+    for each in tickets:
+        with Ticket.objects.locked(pk=each.pk) as moved:
+            moved.block(by=operator, cause="clarification", reason="which of the two")
+        HourlyFigures.objects.count_events(limit=7)
+    with Ticket.objects.locked(pk=ticket.pk) as moved:
+        moved.unblock(by=operator)
+    while HourlyFigures.objects.count_events(limit=7):
+        pass
+
+    for of_all in (False, True):
+        found = figures([project.pk], DAY, of_all=of_all).stays
+        here = next(each for each in found if each.phase == ticket.phase)
+        assert (sum(here.now), sum(here.before), here.median_before) == (3, 0, None)
+        assert 1024 < here.median <= 1449
+        assert found[-1].phase == "BLOCKED"
+        assert (sum(found[-1].now), found[-1].median <= 1) == (1, True)
+
+    sql.rows("UPDATE tickets_hourlyfigures SET hour = hour - interval '25 h'")
+    [here, *_] = (each for each in figures([project.pk], DAY).stays if each.phase == ticket.phase)
+    assert (sum(here.now), here.median, sum(here.before)) == (0, None, 3)
+
+
+def test_stuck_tickets_are_noted_until_somebody_moves_them_on(project, ticket, task, ada, operator):
+    [claim] = Task.objects.claim(by=ada)
+    fail(claim, by=ada, kind="permanent")
+    HourlyFigures.objects.sample_stuck()
+    looked = HourlyFigures.objects.filter(stuck__isnull=False)
+    now = looked.latest("hour").hour
+
+    for of_all in (False, True):
+        *before, last = figures([project.pk], DAY, of_all=of_all, now=now).steps
+        assert (last.stuck, last.ready, {step.stuck for step in before}) == (1, None, {None})
+
+    Task.objects.filter(pk=task.pk).retry(by=operator, reason="try again")
+    HourlyFigures.objects.sample_stuck()
+
+    assert set(looked.filter(hour=looked.latest("hour").hour).values_list("stuck", flat=True)) == {0}
+
+
 def test_of_more_ready_tasks_than_are_counted_the_last_note_is_shown(project, ticket, operator, monkeypatch):
     monkeypatch.setattr("tickets.models.figures.figures.MOST_READY", 2)
     now = timezone.now()

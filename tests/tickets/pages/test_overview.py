@@ -21,14 +21,16 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOST_STATEMENTS = 15
 MOST_BUFFERS = 1_200  # of the figures: up to 1,000 ready tasks, and two months of hours
 HOURS = """
-INSERT INTO tickets_hourlyfigures (project_id, hour, completed, ready, claimed, waits)
+INSERT INTO tickets_hourlyfigures (project_id, hour, completed, ready, claimed, stuck, waits, stays)
 SELECT
   p.id,
   date_trunc('hour', now(), 'UTC') - n * interval '1 h',
   n,
   n,
   n,
-  array_fill(1, ARRAY[46])
+  n,
+  array_fill(1, ARRAY[46]),
+  '{"TODO": {"1": 3, "20": 1}, "DOING": {"21": 2}, "BLOCKED": {"30": 1}}'
 FROM generate_series(1, 1440) n
 CROSS JOIN unnest(ARRAY[0, %s::bigint]) p(id)
 """
@@ -181,7 +183,9 @@ def test_it_costs_the_same_however_much_there_is(page, ticket, task, ada, size):
             text(page.get(f"/{query}"))
         assert len(asked) <= MOST_STATEMENTS, [each["sql"][:200] for each in asked]
     with costs() as found:
-        text(page.get(f"/{query}"))
+        shown = text(page.get(f"/{query}"))
+    phases = [shown.index(f'<th scope="row">{name}</th>') for name in ("Todo", "Doing", "Blocked")]
+    assert phases == sorted(phases)
     [figures] = [cost for cost in found if "tickets_hourlyfigures" in cost.text]
     assert figures.buffers <= MOST_BUFFERS, figures
     if size.tasks > 10_000:  # a small table is read as a whole

@@ -158,6 +158,12 @@ def stuck(query: Query, *, by: Actor) -> frozenset[int]:
     return frozenset(found)
 
 
+def stuck_numbers() -> dict[int, int]:
+    """How many tickets `stuck` finds in each project, by its id; without those that have none."""
+    params = {**_reader(Query(), "system:attention"), "most": MOST_COUNTED}
+    return {row["project_id"]: row["number"] for row in sql.rows(stuck_statement(_asked(Query())), params)}
+
+
 # -- the statements: one for each choice of kinds
 
 
@@ -193,9 +199,18 @@ def swept_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
 
 @functools.cache
 def tickets_statement(kinds: Sequence[str]) -> str:
+    return sql.statement(__file__, "tickets", found=_tickets_found(kinds))
+
+
+@functools.cache
+def stuck_statement(kinds: Sequence[str]) -> str:
+    return sql.statement(__file__, "stuck_numbers", found=_tickets_found(kinds))
+
+
+def _tickets_found(kinds: Sequence[str]) -> str:
     return sql.statement(
         __file__,
-        "tickets",
+        "tickets_found",
         places=PLACES,
         fleet=FLEET,
         rows=rows_of(kinds),

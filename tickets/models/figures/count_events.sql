@@ -40,7 +40,7 @@ kept AS MATERIALIZED (
   FROM news n
   CROSS JOIN LATERAL (VALUES (0::bigint), (n.project_id)) each(project)
   WHERE n.project_id IS NOT NULL
-    AND n.kind IN ('task.completed', 'task.failed', 'task.lapsed', 'gate.judged', 'task.claimed')
+    AND n.kind IN ('task.completed', 'task.failed', 'task.lapsed', 'gate.judged', 'task.claimed', 'ticket.moved')
     AND n.hour > clock_timestamp() - {kept}
 ),
 
@@ -75,6 +75,62 @@ waited AS MATERIALIZED (
     n.project,
     n.hour,
     bucket
+),
+
+-- How long the tickets had been in the phases that they left, in the same buckets. The row of the history is
+-- written by the transaction of the event.
+stayed AS MATERIALIZED (
+  SELECT
+    n.project,
+    n.hour,
+    s.phase,
+    {bucket} AS bucket,
+    count(*)::int AS number
+  FROM kept n
+  CROSS JOIN LATERAL (
+    SELECT
+      h.from_phase AS phase,
+      extract(epoch FROM h.at - entered.at)::float8 AS seconds
+    FROM tickets_ticket k
+    JOIN tickets_phasemove h ON h.ticket_id = k.id
+      AND h.xid = n.xid
+      AND h.from_phase = n.data ->> 'from'
+      AND h.to_phase = n.data ->> 'to'
+    JOIN tickets_phasemove entered ON entered.ticket_id = k.id
+      AND entered.move = h.move - 1
+    WHERE k.key = CASE WHEN n.kind = 'ticket.moved' THEN substr(n.subject, 8) END
+    ORDER BY h.move DESC
+    LIMIT 1
+  ) s
+  WHERE n.kind = 'ticket.moved'
+    AND s.phase <> 'CANCELLED'
+  GROUP BY
+    n.project,
+    n.hour,
+    s.phase,
+    bucket
+),
+
+stays AS MATERIALIZED (
+  SELECT
+    p.project,
+    p.hour,
+    jsonb_object_agg(p.phase, p.lengths) AS phases
+  FROM (
+    SELECT
+      s.project,
+      s.hour,
+      s.phase,
+      jsonb_object_agg(s.bucket, s.number) AS lengths
+    FROM stayed s
+    GROUP BY
+      s.project,
+      s.hour,
+      s.phase
+  ) p
+  GROUP BY
+    p.project,
+    p.hour
 ),
 
 counted AS (
@@ -113,7 +169,7 @@ checked AS MATERIALIZED (
 
 added AS (
   INSERT INTO tickets_hourlyfigures AS h (
-    project_id, hour, completed, failed, lapsed, judged, refused, waits, checks
+    project_id, hour, completed, failed, lapsed, judged, refused, waits, checks, stays
   )
   SELECT
     c.*,
@@ -130,7 +186,8 @@ added AS (
         WHERE (k.project, k.hour) = (c.project, c.hour)
       ),
       '{}'
-    )
+    ),
+    coalesce((SELECT s.phases FROM stays s WHERE (s.project, s.hour) = (c.project, c.hour)), '{}')
   FROM counted c
   ORDER BY
     c.project,
@@ -162,6 +219,33 @@ added AS (
           ) each
           GROUP BY each.key
         ) k
+      )
+    END,
+    stays = CASE
+      WHEN excluded.stays = '{}' THEN h.stays
+      ELSE (
+        SELECT jsonb_object_agg(p.phase, p.lengths)
+        FROM (
+          SELECT
+            b.phase,
+            jsonb_object_agg(b.bucket, b.number) AS lengths
+          FROM (
+            SELECT
+              each.key AS phase,
+              length.key AS bucket,
+              sum(length.value::int) AS number
+            FROM (
+              SELECT * FROM jsonb_each(h.stays)
+              UNION ALL
+              SELECT * FROM jsonb_each(excluded.stays)
+            ) each
+            CROSS JOIN LATERAL jsonb_each_text(each.value) length
+            GROUP BY
+              each.key,
+              length.key
+          ) b
+          GROUP BY b.phase
+        ) p
       )
     END
 ),

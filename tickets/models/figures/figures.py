@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from django.utils import timezone
 
@@ -14,7 +15,7 @@ from tickets.models.figures import wait
 from tickets.models.figures.hourly import ALL
 from tickets.models.task.readiness import READY
 
-P = 0.95
+P, MEDIAN = 0.95, 0.5
 MOST_READY = 1_000  # counted at this moment; of more, what was noted last is shown
 FIGURES = sql.statement(__file__, "figures", ready=READY, buckets=str(wait.BUCKETS))
 
@@ -42,8 +43,8 @@ RANGES = (
 
 @dataclass(frozen=True)
 class Step:
-    """What happened from `at` on. ready, claimed: the mean of the hours in which the queue was looked at;
-    None if nobody looked. waits: first grants by how long their tasks had been ready, see `wait`.
+    """What happened from `at` on. ready, claimed, stuck: the mean of the hours in which somebody looked; None
+    if nobody did. waits: first grants by how long their tasks had been ready, see `wait`.
     """
 
     at: datetime
@@ -54,6 +55,7 @@ class Step:
     refused: int = 0
     ready: float | None = None
     claimed: float | None = None
+    stuck: float | None = None
     waits: Sequence[int] = ()
 
     @property
@@ -85,15 +87,37 @@ class Checked:
         return self.refused / self.total
 
 
+@dataclass(frozen=True)
+class Stays:
+    """How long tickets were in a phase: the stays that ended in the range, and those in the time before, each
+    by the bucket of its length, see `wait`.
+    """
+
+    phase: str
+    now: list[int]
+    before: list[int]
+
+    @property
+    def median(self) -> float | None:
+        return wait.quantile(self.now, MEDIAN)
+
+    @property
+    def median_before(self) -> float | None:
+        return wait.quantile(self.before, MEDIAN)
+
+
 @dataclass
 class Figures:
-    """`steps` from the oldest on; `before`: the sums of the time before, which is as long."""
+    """`steps` from the oldest on; `before`: the sums of the time before, which is as long. `stays`: of each
+    phase, in the order of the workflows of these projects.
+    """
 
     range: Range
     steps: Sequence[Step]
     before: Step
     ready_now: int
     checks: Sequence[Checked]  # those that pass least often first
+    stays: Sequence[Stays]
 
     @cached_property
     def whole(self) -> Step:
@@ -134,7 +158,17 @@ def figures(
             (Checked(name, *counts) for name, counts in rows[0]["checks"].items() if any(counts)),
             key=lambda each: (-each.refused_share, -each.refused, each.name),
         ),
+        stays=_stays(rows[0]["stays"]),
     )
+
+
+def _stays(rows: Sequence[dict[str, Any]]) -> list[Stays]:
+    found: dict[str, Stays] = {}
+    for row in rows:
+        stays = found.setdefault(row["phase"], Stays(row["phase"], [0] * wait.BUCKETS, [0] * wait.BUCKETS))
+        numbers = stays.before if row["before"] else stays.now
+        numbers[row["bucket"]] += row["number"]
+    return list(found.values())
 
 
 def _sum(steps: Sequence[Step]) -> Step:

@@ -37,17 +37,26 @@ waits AS (
   GROUP BY s.step
 ),
 
+hours_of_all AS MATERIALIZED (
+  SELECT
+    h.hour,
+    floor(extract(epoch FROM %(upto)s::timestamptz - interval '1 h' - h.hour) / %(step_s)s::int)::int AS step,
+    h.ready,
+    h.stuck
+  FROM tickets_hourlyfigures h
+  WHERE h.project_id = 0
+    AND h.hour >= %(upto)s::timestamptz - 2 * %(steps)s::int * %(step_s)s::int * interval '1 s'
+    AND h.hour < %(upto)s::timestamptz
+),
+
 -- The hours in which somebody looked at the queue: those of project 0. A project without a row of such an
 -- hour had nothing ready then and nothing claimed.
 looked AS MATERIALIZED (
   SELECT
     h.hour,
-    floor(extract(epoch FROM %(upto)s::timestamptz - interval '1 h' - h.hour) / %(step_s)s::int)::int AS step
-  FROM tickets_hourlyfigures h
-  WHERE h.project_id = 0
-    AND h.hour >= %(upto)s::timestamptz - 2 * %(steps)s::int * %(step_s)s::int * interval '1 s'
-    AND h.hour < %(upto)s::timestamptz
-    AND h.ready IS NOT NULL
+    h.step
+  FROM hours_of_all h
+  WHERE h.ready IS NOT NULL
 ),
 
 hours_looked AS (
@@ -56,11 +65,40 @@ hours_looked AS (
     count(*) AS number
   FROM looked l
   GROUP BY l.step
+),
+
+-- The same for stuck tickets, which another sweep counts.
+hours_counted AS (
+  SELECT
+    h.step,
+    count(*) AS number
+  FROM hours_of_all h
+  WHERE h.stuck IS NOT NULL
+  GROUP BY h.step
+),
+
+-- The newest version of each workflow with which these projects open tickets.
+workflows AS MATERIALIZED (
+  SELECT w.id
+  FROM (
+    SELECT DISTINCT j.workflow
+    FROM agents_project j
+    WHERE j.id = ANY (%(projects)s::bigint[])
+  ) j
+  CROSS JOIN LATERAL (
+    SELECT w.id
+    FROM tickets_workflow w
+    WHERE w.name = j.workflow
+    ORDER BY w.version DESC
+    LIMIT 1
+  ) w
 )
 
 -- What was ready and claimed is the mean of those hours that were looked at. `ready_now`: the tasks that are
 -- ready at this moment, counted up to `most`; `noted`: how many were when it was looked at last. `checks`:
--- how often each check passed in the newer steps, and how often not.
+-- how often each check passed in the newer steps, and how often not. `stays`, in the first row alone: how many
+-- stays in each phase ended in the newer steps or in those before, by the bucket of their length, in the order
+-- of the projects' workflows.
 SELECT
   s.step,
   coalesce(sum(h.completed), 0)::int AS completed,
@@ -70,6 +108,7 @@ SELECT
   coalesce(sum(h.refused), 0)::int AS refused,
   coalesce(sum(h.ready), 0)::float8 / l.number AS ready,
   coalesce(sum(h.claimed), 0)::float8 / l.number AS claimed,
+  coalesce(sum(h.stuck), 0)::float8 / c.number AS stuck,
   coalesce(w.waits, '{}') AS waits,
   (
     SELECT count(*)::int
@@ -107,13 +146,38 @@ SELECT
       WHERE h.step < %(steps)s::int
       GROUP BY each.key
     ) c
-  ) AS checks
+  ) AS checks,
+  CASE WHEN s.step = 0 THEN (
+    SELECT coalesce(jsonb_agg(to_jsonb(b) ORDER BY b.position, b.phase), '[]')
+    FROM (
+      SELECT
+        each.key AS phase,
+        h.step >= %(steps)s::int AS before,
+        length.key::int AS bucket,
+        sum(length.value::int)::int AS number,
+        (
+          SELECT min(p.position)
+          FROM tickets_workflowphase p
+          WHERE p.workflow_id = ANY (ARRAY(SELECT w.id FROM workflows w))
+            AND p.name = each.key
+        ) AS position
+      FROM hours h
+      CROSS JOIN LATERAL jsonb_each(h.stays) each
+      CROSS JOIN LATERAL jsonb_each_text(each.value) length
+      GROUP BY
+        each.key,
+        before,
+        length.key
+    ) b
+  ) END AS stays
 FROM generate_series(0, 2 * %(steps)s::int - 1) s(step)
 LEFT JOIN hours h ON h.step = s.step
 LEFT JOIN waits w ON w.step = s.step
 LEFT JOIN hours_looked l ON l.step = s.step
+LEFT JOIN hours_counted c ON c.step = s.step
 GROUP BY
   s.step,
   w.waits,
-  l.number
+  l.number,
+  c.number
 ORDER BY s.step

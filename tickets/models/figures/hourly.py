@@ -10,6 +10,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from omoi_site.database import sql
+from tickets.models.attention import attention_list
 from tickets.models.figures.wait import BUCKET, BUCKETS
 from tickets.models.task.readiness import READY
 
@@ -20,6 +21,7 @@ KEPT = "interval '61 days'"
 
 COUNT = sql.statement(__file__, "count_events", kept=KEPT, bucket=BUCKET, buckets=str(BUCKETS))
 SAMPLE = sql.statement(__file__, "sample_queue", ready=READY)
+SAMPLE_STUCK = sql.statement(__file__, "sample_stuck")
 BEGIN = "INSERT INTO tickets_figuresplace (id, xid, event) VALUES (1, '0', 0) ON CONFLICT DO NOTHING"
 FORGET = f"""
 WITH old AS (
@@ -48,6 +50,11 @@ class FiguresManager(models.Manager["HourlyFigures"]):
         """Note how many tasks are ready and claimed now."""
         sql.rows(SAMPLE, {"most": MOST_COUNTED})
 
+    def sample_stuck(self) -> None:
+        """Note how many tickets of each project only a person can move on now."""
+        numbers = attention_list.stuck_numbers()
+        sql.rows(SAMPLE_STUCK, {"projects": list(numbers), "numbers": list(numbers.values())})
+
     def forget(self, limit: int) -> int:
         """Delete a batch of hours that no page shows any more; returns how many."""
         return len(sql.rows(FORGET, {"most": limit}))
@@ -66,6 +73,11 @@ class HourlyFigures(models.Model):
         db_default=models.Value({}, models.JSONField()),
         help_text="of judgements: {check: [how often it passed, how often not]}",
     )
+    stays = models.JSONField(
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        help_text="in phases that were left: {phase: {bucket of their length: how many}}",
+    )
     waits = ArrayField(
         models.PositiveIntegerField(),
         db_default=[],
@@ -73,6 +85,9 @@ class HourlyFigures(models.Model):
     )
     ready = models.PositiveIntegerField(null=True, help_text="ready tasks, when it was looked at last")
     claimed = models.PositiveIntegerField(null=True, help_text="claimed tasks, then")
+    stuck = models.PositiveIntegerField(
+        null=True, help_text="tickets that only a person can move on, when it was looked at last"
+    )
 
     objects = FiguresManager()
 

@@ -1,0 +1,7 @@
+{found}
+SELECT
+  project_id,
+  count(*)::int AS number
+FROM found
+WHERE NOT moving
+GROUP BY project_id
