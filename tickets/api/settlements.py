@@ -60,7 +60,8 @@ class SettlementsIn(Shape):
         required=False,
         help_text=(
             "also claim work in the same act; the answer then has `claims`, which are empty"
-            " if there is none or a claim would be refused"
+            " if there is none or a claim would be refused. If no workflow has one of its phases, the whole"
+            " request is refused and nothing is settled"
         ),
     )
 

@@ -256,3 +256,18 @@ def test_a_claim_that_finds_nothing_is_refused_if_no_workflow_has_its_phase(task
     with CaptureQueriesContext(connection) as seen:
         assert Task.objects.claim(by=ada, phases=["DOING"]) == []
     assert len(seen) == 1  # what it knows already, it does not ask for again
+
+
+def test_settlements_whose_next_phase_no_workflow_has_settle_nothing(ticket, ada, operator):
+    Task.objects.add(ticket, [TaskSpec("one"), TaskSpec("two")], by=operator)
+    [claim] = Task.objects.claim(by=ada)
+    item = {"task": str(claim.task), "fence": claim.fence, "outcome": "completed"}
+    calls = api_of(ada)
+
+    refused = calls.post("/settlements", {"items": [item], "next": {"phases": ["DOING", "WELDING"]}})
+
+    [fault] = refused.json()["errors"]
+    assert (refused.status_code, fault["field"]) == (422, "next.phases")
+    assert Task.objects.get(pk=claim.task).state == "claimed"
+    done = calls.post("/settlements", {"items": [item], "next": {"phases": ["DOING"]}}).json()
+    assert (done["results"][0]["ok"], len(done["claims"])) == (True, 1)

@@ -94,7 +94,7 @@ class Claiming(Leasing[Row]):
         if not rows[0]["free"]:
             raise CapacityFull()
         if not _granted(rows):
-            _expect_phases(params)
+            expect_phases(params)
         return claims_of(rows)
 
     def claim_at_once(self, *, by: Agent, **options: Unpack[ClaimOptions]) -> list[Claim] | None:
@@ -110,7 +110,7 @@ class Claiming(Leasing[Row]):
         if first["id"] is None and (not first["free"] or first["lapsed"] or first["due"]):
             return None
         if first["id"] is None:
-            _expect_phases(params)
+            expect_phases(params)
         return claims_of(rows)
 
     @sql.joined
@@ -193,12 +193,12 @@ def _granted(rows: list[dict[str, Any]]) -> bool:
     return bool(rows) and rows[0]["id"] is not None
 
 
-def _expect_phases(params: dict[str, Any]) -> None:
-    """Asked of claims that found nothing, so that the others cost no more: whoever waits in a phase that does
-    not exist would wait for ever.
+def expect_phases(params: dict[str, Any], *, field: str = "phases") -> None:
+    """Raise Invalid if no workflow has one of the phases: whoever waits there would wait for ever. It is asked
+    of claims that found nothing, so that the others cost no more.
     """
     if params["phases"]:
-        Workflow.objects.expect_phases(params["phases"], field="phases")
+        Workflow.objects.expect_phases(params["phases"], field=field)
 
 
 def claim_params(by: Agent, **options: Unpack[ClaimOptions]) -> dict[str, Any]:

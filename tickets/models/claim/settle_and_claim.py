@@ -8,7 +8,7 @@ from typing import Any, TypeVar, Unpack
 
 from agents.models import Agent
 from omoi_site.database import prepared, sql
-from tickets.models.claim.claim import Claiming, ClaimOptions, claim_params
+from tickets.models.claim.claim import Claiming, ClaimOptions, claim_params, expect_phases
 from tickets.models.claim.claim_sql import BRIEF, CLAIM_NEXT, GRANTED, LOCK_AGENT
 from tickets.models.claim.granted_claim import Claim, claim_of, claims_of
 from tickets.models.claim.outcome import Outcome, Settlement
@@ -40,7 +40,8 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         **options: Unpack[ClaimOptions],
     ) -> tuple[list[Settlement], list[Claim]]:
         """Settle, then claim from the tasks that are ready, with the options of `claim`. If `claim` would
-        raise, nothing is granted, but the settlements stay. No worker is told of ready tasks that this act
+        raise, nothing is granted, but the settlements stay; if no workflow has one of `phases`, nothing is
+        settled either. No worker is told of ready tasks that this act
         has granted again.
 
         Repeating the act returns the claims that it granted and that are still held. If all claims to settle
@@ -48,6 +49,9 @@ class SettlingAndClaiming(Settling[Row], Claiming[Row]):
         stored.
         """
         params = claim_params(by, **options) | {"granted_with": mark(outcomes)}
+        expect_phases(
+            params, field="next.phases"
+        )  # before all else, so that the act can be repeated as a whole
         settled, claims, guards, assigned = self._settle_and_claim(outcomes, by, params)
         if assigned:  # or taken back since: then what the agent can claim
             claims = claims_of(self._deliver(params) or self._take(params))
