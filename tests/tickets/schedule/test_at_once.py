@@ -1,4 +1,4 @@
-"""Two clocks at the same moment, and a crash between a run and its ticket."""
+"""Two clocks at the same moment, a template removed meanwhile, and a crash between a run and its ticket."""
 
 from __future__ import annotations
 
@@ -6,10 +6,20 @@ import pytest
 from django.db import IntegrityError, OperationalError, connection, transaction
 
 from omoi_site.database import sql
+from omoi_site.errors import Invalid
 from tests.support import cluster
-from tests.support.concurrency import Act, race
+from tests.support.concurrency import Act, meanwhile, race
 from tests.tickets.schedule.conftest import at, looked_at, opens, told
-from tickets.models import Schedule, ScheduleRun, Task, Ticket
+from tickets.models import (
+    Schedule,
+    ScheduleRun,
+    ScheduleSpec,
+    Task,
+    TemplateSpec,
+    Ticket,
+    TicketTemplate,
+)
+from tickets.models.schedule.ticket_template import TemplateInUse
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,6 +46,39 @@ def test_a_time_has_one_row_whoever_writes_it(scheduled):
     run.pk = None
     with pytest.raises(IntegrityError, match="schedule_run_once"), transaction.atomic():
         run.save(force_insert=True)
+
+
+@pytest.mark.parametrize("verb", ["create", "edit", "restore"])
+def test_no_schedule_has_a_template_that_is_removed_meanwhile(scheduled, template, project, operator, verb):
+    """Whichever of the two is first, the other one waits for it and is refused."""
+    schedule = scheduled()
+    Schedule.objects.act(schedule.pk, "remove", by=operator)
+    other = TicketTemplate.objects.create_template(project, TemplateSpec("other", "x"), by=operator)
+    if verb == "edit":
+        Schedule.objects.act(schedule.pk, "restore", by=operator)
+        Schedule.objects.act(schedule.pk, "edit", by=operator, template=other)
+    use = {
+        "create": lambda: Schedule.objects.create_schedule(
+            project, ScheduleSpec(template, "0 4 * * *"), by=operator
+        ),
+        "edit": lambda: Schedule.objects.act(schedule.pk, "edit", by=operator, template=template),
+        "restore": lambda: Schedule.objects.act(schedule.pk, "restore", by=operator),
+    }[verb]
+
+    def remove():
+        return TicketTemplate.objects.act(template.pk, "remove", by=operator)
+
+    with meanwhile(use) as later:
+        remove()
+    with pytest.raises(Invalid, match=r"template nightly"):
+        later.answer()
+    TicketTemplate.objects.act(template.pk, "restore", by=operator)
+    with meanwhile(remove) as later:
+        use()
+    with pytest.raises(TemplateInUse):
+        later.answer()
+
+    assert not Schedule.objects.kept().exclude(template__removed_at=None).exists()
 
 
 def test_a_crash_between_the_run_and_its_ticket_leaves_neither(scheduled):

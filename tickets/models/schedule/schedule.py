@@ -237,6 +237,7 @@ class Schedule(Versioned):
 
     def expect_template(self) -> None:
         """Raise Invalid unless its template is of its project, and all its variables have values."""
+        self._lock_template()
         if self.template.project_id != self.project_id or self.template.removed_at:
             raise Invalid(f"{self.project} has no template {self.template.name}", field="template")
         variables.chosen(self.template.declared, self.variables)
@@ -291,6 +292,7 @@ class Schedule(Versioned):
         """Put it back as it was; it goes on with the next time."""
         self.expect_permitted("restore", by)
         if self.removed_at:
+            self._lock_template()
             if self.template.removed_at:
                 raise Invalid(
                     f"its template {self.template.name} is removed", next_action="Restore that first."
@@ -298,6 +300,10 @@ class Schedule(Versioned):
             self.removed_at = None
             self.record("schedule.restored", by=by, reason=reason)
             self._follow_switch(by=by)
+
+    def _lock_template(self) -> None:
+        """Read it as it is now; until the end nobody removes it."""
+        self.template = TicketTemplate.objects.select_for_update(no_key=True).get(pk=self.template_id)
 
     def _switch(self, enabled: bool, kind: str, *, by: Actor, reason: str) -> None:
         self.expect_permitted("edit", by)
