@@ -58,6 +58,9 @@ class TicketOut(serializers.Serializer):
     blocked = serializers.DictField(child=serializers.CharField(), allow_null=True)
     parent = serializers.CharField(allow_null=True)  # type: ignore[assignment]
     follow_up = serializers.CharField(allow_null=True, help_text="the ticket it continues")
+    schedule = serializers.CharField(
+        allow_null=True, help_text="the id of the schedule that opened it, for as long as its run is kept"
+    )
     tasks = serializers.DictField(child=serializers.IntegerField())
     waiting_on = serializers.CharField(
         allow_null=True,

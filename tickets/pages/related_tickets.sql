@@ -1,4 +1,5 @@
--- The tickets related to this one: its parent, its first parts, and those that a link joins with it.
+-- The tickets related to this one: its parent, its first parts, and those that a link joins with it. And the
+-- schedule that opened it, by its id and the name of its template.
 (
   SELECT
     'parent' AS relation,
@@ -38,4 +39,19 @@ UNION ALL
   ORDER BY
     l.kind,
     l.id
+)
+UNION ALL
+(
+  SELECT
+    'schedule',
+    false,
+    s.id::text,
+    p.name,
+    ''
+  FROM tickets_schedulerun r
+  JOIN tickets_schedule s ON s.id = r.schedule_id
+  JOIN tickets_tickettemplate p ON p.id = s.template_id
+  WHERE r.ticket_id = %(ticket)s
+  ORDER BY r.id
+  LIMIT 1
 )

@@ -39,7 +39,9 @@ LATE = 3  # late tasks shown above the list of tasks
 
 
 class RelatedTicket(NamedTuple):
-    """`relation`: parent, part, or link and its kind. `incoming`: the link leads from there to here."""
+    """`relation`: parent, part, or link and its kind; or schedule, with its id as `key` and the name of its
+    template. `incoming`: the link leads from there to here.
+    """
 
     relation: str
     incoming: bool
@@ -299,6 +301,11 @@ class TicketPage:
     @property
     def parent(self) -> RelatedTicket | None:
         return next((other for other in self.related if other.relation == "parent"), None)
+
+    @property
+    def schedule(self) -> RelatedTicket | None:
+        """The schedule that opened it."""
+        return next((other for other in self.related if other.relation == "schedule"), None)
 
     @property
     def children(self) -> list[RelatedTicket]:

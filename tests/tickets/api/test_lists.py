@@ -170,6 +170,7 @@ def test_a_ticket_in_a_list_is_the_ticket_by_itself(ticket, task, operator, ada)
         "blocked": None,
         "parent": ticket.key,
         "follow_up": ticket.key,
+        "schedule": None,
         "tasks": dict.fromkeys(Task.State.values, 0),
         "source": "",
         "source_id": "",

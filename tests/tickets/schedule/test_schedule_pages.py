@@ -10,7 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from agents.models import Member
 from tests.tickets.schedule.conftest import opens, titles
-from tickets.models import Schedule, ScheduleRun, TicketTemplate
+from tickets.models import Schedule, ScheduleRun, Ticket, TicketSpec, TicketTemplate
+from tickets.models.schedule.cron_line import zone_fault
 
 pytestmark = pytest.mark.django_db
 
@@ -130,6 +131,28 @@ def test_it_says_what_was_skipped_or_is_owed_and_why(desk, scheduled):
     assert "Sun 10 Jan 2027, 05:00 CET OMO-1" in page
     assert "1 run owed Sun 10 Jan 2027, 06:00 CET OMO-1 is still open" in page
     assert "1 owed" in text_of(desk.get("/schedules/?project=OMO"))
+
+
+def test_a_ticket_names_the_schedule_that_opened_it(desk, scheduled, operator):
+    schedule = scheduled()
+    opens("2027-01-10T03:00Z")
+
+    page = desk.get("/tickets/OMO-1/").content.decode()
+
+    assert f'href="/schedules/{schedule.pk}/">nightly</a>' in page
+    assert Ticket.objects.documents([Ticket.objects.get().pk])[0]["schedule"] == str(schedule.pk)
+    Ticket.objects.open(schedule.project, TicketSpec("by hand"), by=operator)
+    assert "to-schedule" not in desk.get("/tickets/OMO-2/").content.decode()
+
+
+def test_the_form_offers_the_time_zones(desk, template):
+    page = desk.get(f"/new-schedule/?project=OMO&template={template.pk}").content.decode()
+
+    offered = re.findall(r'<option value="([^"]+)"></option>', page)
+    assert 'list="field-timezone-offered"' in page
+    assert {"UTC", "Europe/Berlin", "America/Argentina/Ushuaia"} <= set(offered)
+    assert len(offered) < 600
+    assert not [zone for zone in offered if zone_fault(zone)]
 
 
 def test_others(desk, scheduled, project, template, operator, django_user_model):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import functools
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, takewhile
@@ -39,6 +39,10 @@ FIELDS = [
 ]
 EXAMPLE = "such as 0 3 * * 1-5 for three o'clock on working days"
 SOMEDAY = datetime(2000, 1, 1, tzinfo=UTC)
+CONTINENTS = {
+    *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian"),
+    "Pacific",
+}
 NO_ZONES = {"localtime", "Factory"}  # files beside the zones, and not the same everywhere
 
 
@@ -183,3 +187,9 @@ def near_zones(name: str) -> list[str]:
 def zones() -> frozenset[str]:
     """The names of all time zones that this machine knows."""
     return frozenset({"UTC", *zoneinfo.available_timezones()} - NO_ZONES)
+
+
+@functools.cache
+def offered_zones() -> Sequence[str]:
+    """UTC, then those by continent and city: without the other names that some of them have."""
+    return ["UTC", *sorted(zone for zone in zones() if zone.partition("/")[0] in CONTINENTS)]

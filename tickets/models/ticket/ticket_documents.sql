@@ -32,6 +32,13 @@ SELECT
             AND l.kind = '{follow_up}'
           LIMIT 1
         ) AS follow_up,
+        (
+          SELECT r.schedule_id::text
+          FROM tickets_schedulerun r
+          WHERE r.ticket_id = k.id
+          ORDER BY r.id
+          LIMIT 1
+        ) AS schedule,
         c.tasks,
         s.who AS waiting_on,
         {waiting_on_at} AS waiting_on_at,

@@ -20,7 +20,9 @@ LINE = re.compile(r"^line \d+: ")
 
 @dataclass
 class Field:
-    """`kind`: text, area, document, number, choice or tasks. `choices`: pairs of value and label."""
+    """`kind`: text, area, document, number, choice or tasks. `choices`: pairs of value and label.
+    `offered`: what is often meant; anything else can be typed too.
+    """
 
     name: str
     label: str
@@ -31,6 +33,7 @@ class Field:
     optional: bool = False
     values: Sequence[str] = field(default_factory=list)
     error: str = ""
+    offered: Sequence[str] = ()
 
     @property
     def value(self) -> str:

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from agents.models import Project
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models import Schedule, ScheduleSpec, TicketTemplate
-from tickets.models.schedule.cron_line import CronLine
+from tickets.models.schedule.cron_line import CronLine, offered_zones
 from tickets.models.schedule.schedule import Misfire, Overlap
 from tickets.models.schedule.variables import Variable
 from tickets.pages.patterns.fields import Field, Fields
@@ -68,7 +68,8 @@ class ScheduleForm:
                 "timezone",
                 "Time zone",
                 default=schedule.timezone if schedule else "UTC",
-                hint="Such as Europe/Berlin. Daylight saving is followed",
+                hint="Begin to type a city, such as Berlin. Daylight saving is followed",
+                offered=offered_zones(),
             ),
             Field(
                 "overlap",
