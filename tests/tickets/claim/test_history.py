@@ -14,7 +14,7 @@ from tests.factories import complete, fail, lapse
 from tests.support.api_client import api_of
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.claim import history
-from tickets.models.claim.history import PAST_CLAIMS
+from tickets.models.claim.history import PAST_CLAIMS, TASK_CLAIMS
 
 pytestmark = pytest.mark.django_db
 
@@ -160,4 +160,8 @@ def test_a_page_reads_the_index_and_not_the_journal(task, ada):
             }.items()
         }
         plan = "\n".join(row[0] for row in link.execute(f"EXPLAIN {text}".encode()))
+        text = TASK_CLAIMS % {"subject": f"'task:{task.pk}'", "before": "9", "limit": "5"}
+        of_task = "\n".join(row[0] for row in link.execute(f"EXPLAIN {text}".encode()))
     assert "event_of_holder" in plan, plan
+    assert "event_of_claims" in of_task, of_task
+    assert "Sort" not in of_task, of_task

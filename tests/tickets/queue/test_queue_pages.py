@@ -118,3 +118,25 @@ def test_the_page_of_a_task_has_what_there_is_to_know(client, operator, queue, a
     assert f"/tickets/{ticket.key}/tasks/{queue[3]}/retry/" in text
     assert client.get(f"/tasks/{queue[3]}/").url == address
     assert client.get("/tasks/OMO-1.99999/").status_code == client.get("/tasks/x\x00.1/").status_code == 404
+
+
+def test_earlier_claims_of_a_task_are_a_link_away(client, operator, task, ada, monkeypatch):
+    """However much has happened to its ticket since."""
+    monkeypatch.setattr("tickets.pages.queue.task_page.CLAIMS", 2)
+    client.force_login(operator)
+
+    def fences(address):
+        text = client.get(address).content.decode()
+        further = re.search(r'id="earlier-claims" href="([^"]+)"', text)
+        return re.findall(r'id="claim-(\d+)"', text), further and further[1].replace("&amp;", "&")
+
+    for _ in range(3):
+        [claim] = Task.objects.claim(by=ada)
+        Task.objects.release(claim.task, claim.fence, by=ada, reason="lunch")
+
+    found, further = fences(f"/tasks/{task.key}/")
+    assert found == ["3", "2"]
+    assert fences(further.partition("#")[0] and f"/tasks/{task.key}/{further}") == (["1"], None)
+    for wrong in ("x", "-1", "9" * 30, "%00"):
+        assert fences(f"/tasks/{task.key}/?claims={wrong}")[0] == found
+    assert "There are no earlier claims" in client.get(f"/tasks/{task.key}/?claims=1").content.decode()

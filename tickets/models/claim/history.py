@@ -21,8 +21,8 @@ PAST_CLAIMS = sql.statement(
     __file__, "past_claims", of_holder=OF_HOLDER.format(holder="h.holder"), quoted=str(QUOTED)
 )
 
-OF_TASK = 400  # events of a ticket that are looked at for the claims of one of its tasks
-TASK_CLAIMS = sql.statement(__file__, "task_claims", quoted=str(QUOTED), examined=str(OF_TASK))
+NEWEST = 2**31 - 1  # newer than all events of a task
+TASK_CLAIMS = sql.statement(__file__, "task_claims", quoted=str(QUOTED))
 
 
 @dataclass(frozen=True)
@@ -72,12 +72,16 @@ def past_claims(
     return claims, rows[0]["last"] if rows[0]["examined"] == EXAMINED else None
 
 
-def claims_of_task(task: int, ticket: str, *, limit: int) -> list[PastClaim]:
-    """The claims of this task of a ticket that have ended, newest first, as far as the latest `OF_TASK`
-    events of the ticket tell of them.
+def claims_of_task(
+    task: int, *, limit: int, before: int | None = None
+) -> tuple[Sequence[PastClaim], str | None]:
+    """The claims of this task that have ended, newest first, before this event of it; and the one before
+    which the next page goes on.
     """
-    params = {"topic": f"ticket:{ticket}", "subject": f"task:{task}", "limit": limit}
-    return [_past_claim(row) for row in sql.rows(TASK_CLAIMS, params)]
+    before = NEWEST if before is None else min(before, NEWEST)
+    rows = sql.rows(TASK_CLAIMS, {"subject": f"task:{task}", "before": before, "limit": limit + 1})
+    claims = [_past_claim(row) for row in rows[:limit]]
+    return claims, claims[-1].place if len(rows) > limit else None
 
 
 def _past_claim(row: dict[str, Any]) -> PastClaim:

@@ -121,15 +121,29 @@ class TaskPage:
     # -- its claims
 
     @cached_property
+    def _claims(self) -> tuple[Sequence[PastClaim], str | None]:
+        return claims_of_task(self.task.pk, limit=CLAIMS, before=self.earlier_claims)
+
+    @property
+    def earlier_claims(self) -> int | None:
+        """Before which event of the task the claims are shown; None: the newest."""
+        return whole_number(self.request.GET.get("claims", ""))
+
+    @property
+    def following_claims(self) -> str:
+        """Where the earlier ones begin; empty where there are no more."""
+        return self._claims[1] or ""
+
+    @cached_property
     def claims(self) -> list[Ended]:
-        found = claims_of_task(self.task.pk, self.task.ticket_key, limit=CLAIMS)
+        found, _ = self._claims
         fences = TaskOutput.objects.fences(self.task) if found else ()
         return [Ended(claim, claim.fence in fences) for claim in found]
 
     @property
     def tried(self) -> list[dict[str, Any]]:
         """How its last attempts failed, newest first, where the journal has nothing of them any more."""
-        return [] if self.claims else list(reversed(self.task.tried or []))
+        return [] if self.claims or self.earlier_claims else list(reversed(self.task.tried or []))
 
     # -- what it prints
 
