@@ -26,6 +26,7 @@ from tickets.templatetags.addresses import (
     action_address,
     discovery_action_address,
     task_action_address,
+    task_page,
     ticket_address,
 )
 from tickets.templatetags.frame import shown_count
@@ -67,8 +68,7 @@ class Row:
             return reverse("agents:detail", args=[self.item.about])
         if not self.item.ticket:
             return f"{reverse('board')}?{urlencode({'project': self.item.project})}"
-        task, ticket = self.item.task, ticket_address(self.item.ticket)
-        return f"{ticket}?task={task}#task-{task}" if task else ticket
+        return task_page(self.item.subject) if self.item.task else ticket_address(self.item.ticket)
 
     @property
     def label(self) -> str:

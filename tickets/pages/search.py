@@ -13,7 +13,7 @@ from django.urls import reverse
 from omoi_site import humanize
 from tickets.models.search import LONGEST, SHORTEST, Found, search
 from tickets.pages.views import is_part, page
-from tickets.templatetags.addresses import ticket_address
+from tickets.templatetags.addresses import task_page, ticket_address
 
 KINDS = {  # in this order, each with its heading and icon
     "ticket": ("Tickets", "kanban"),
@@ -36,7 +36,7 @@ class Entry:
             case "ticket":
                 return ticket_address(found.key)
             case "task":
-                return f"{ticket_address(found.key)}?task={found.task}#task-{found.task}"
+                return task_page(found.name)
             case "agent":
                 return reverse("agents:detail", args=[found.key])
         return f"{reverse('board')}?project={found.key}"

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from omoi_site import field_limits, humanize
 from omoi_site.templatetags.omoi import icon, icon_markup, sprite
-from tickets.templatetags.addresses import ticket_address
+from tickets.templatetags.addresses import task_page, ticket_address
 from tickets.workflows.document import Plan
 
 register = template.Library()
@@ -105,8 +105,7 @@ def awaited(context: dict[str, Any], who: str) -> SafeString:
     text = humanize.who(who)
     address = ""
     if kind == "task":
-        key, _dot, number = name.partition(".")
-        address = f"{ticket_address(key)}?task={number}#task-{number}"
+        address = task_page(name)
     elif kind == "ticket":
         address = ticket_address(name)
     elif kind == "agent":

@@ -63,6 +63,13 @@ def test_every_page_has_the_number(page, failing, ticket, client, django_user_mo
     assert 'data-count="board">1</span>' in page.get("/").content.decode()
 
 
+def test_an_item_about_a_task_leads_to_its_page(page, failing, ticket):
+    failing(1)
+    key = Task.objects.get(state="failed").key
+    for address in ("/attention/", "/"):
+        assert f'href="/tasks/{key}/" data-nav' in page.get(address).content.decode()
+
+
 def test_the_board_marks_their_tickets(page, failing):
     failing(1)
 

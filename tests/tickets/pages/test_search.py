@@ -8,7 +8,7 @@ from agents.models import Member, Project, ProjectSpec
 from tests.support.costs import costs
 from tests.support.html import squeeze
 from tests.support.many_tickets import many_tickets
-from tickets.models import TaskSpec, Ticket, TicketSpec
+from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.search import search
 from tickets.pages.search import KINDS
 
@@ -67,6 +67,8 @@ def test_the_page_and_its_part(client, work, operator):
     assert part.startswith('<section class="found"><h2>Tickets</h2>')
     assert link in part
     assert "<html" not in part
+    task = Task.objects.latest("pk")
+    assert f'href="/tasks/{task.key}/"' in client.get(f"/search/?q={task.key}").content.decode()
     assert "Nothing is called “&lt;b&gt;”" in squeeze(client.get("/search/?q=<b>").content.decode())
     assert client.get("/search/?q=a%00b").status_code == 200
     assert len(KINDS) == 4
