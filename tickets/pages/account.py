@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 
 from agents.models import Project, SavedView
 from agents.models.account import set_single_letters
-from agents.models.saved_view import PATHS
+from agents.models.saved_view import PATHS, address_of
 from omoi_site.errors import NotFound, OmoiError
 from omoi_site.field_limits import whole_number
 from tickets.pages.once import Made, new_token, once
@@ -63,29 +63,37 @@ def _change(request: HttpRequest, pk: int) -> str:
 def save_view(request: HttpRequest) -> HttpResponse:
     """A name for the list at the address `from`."""
     asked = request.POST if request.method == "POST" else request.GET
-    parts = urlsplit(asked.get("from", "")[:10_000])
+    path, query = _own_address(asked.get("from", "")[:10_000])
     refused = None
     name = asked.get("name", "")
     if request.method == "POST":
         try:
-            return arrive(request, *once(request, lambda: _saved(name, parts, request.user)))
+            return arrive(request, *once(request, lambda: _saved(name, path, query, request.user)))
         except OmoiError as error:
             refused = error
     context = {
-        "from": asked.get("from", "")[:10_000],
-        "known": parts.path in PATHS,
+        "from": address_of(path, query),
+        "known": path in PATHS,
         "name": name,
         "longest": LONGEST,
         "refused": refused,
         "token": new_token(),
-        "section": parts.path.strip("/"),
+        "section": path.strip("/"),
     }
     return render(
         request, "tickets/account/save_view.html", context, status=refused.status if refused else 200
     )
 
 
-def _saved(name: str, parts: Any, by: Any) -> Made:
-    path = "" if parts.scheme or parts.netloc else parts.path
-    view = SavedView.objects.keep(name, path, parts.query, by=by)
+def _own_address(text: str) -> tuple[str, str]:
+    """Path and query; empty for what leads elsewhere, runs as a script, or is no address."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return "", ""
+    return ("", "") if parts.scheme or parts.netloc else (parts.path, parts.query)
+
+
+def _saved(name: str, path: str, query: str, by: Any) -> Made:
+    view = SavedView.objects.keep(name, path, query, by=by)
     return Made(f"{view.name} is saved.", view.address)

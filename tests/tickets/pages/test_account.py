@@ -59,6 +59,7 @@ def test_a_view_is_saved_once_shown_everywhere_renamed_and_deleted(page, operato
         ({"name": "There"}, "You have a view There already"),
         ({"from": "//evil.example/board/"}, "Lists that can be saved"),
         ({"from": "https://evil.example/admin/"}, "Lists that can be saved"),
+        ({"from": "http://[/board/"}, "Lists that can be saved"),
         ({"from": "/board/?q=" + "x" * 2_000}, "at most 1500"),
         ({"from": "/board/?" + "&".join(f"a{n}=1" for n in range(200))}, "too many parts"),
     ],
@@ -70,6 +71,14 @@ def test_what_cannot_be_saved_is_refused_and_kept(page, operator, form, words):
 
     assert (answer.status_code, words.lower() in text(answer).lower()) == (422, True), text(answer)
     assert len(views()) == 1
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:/board/?alert(1):0", "https://evil.example/board/", "//evil.example/board/"]
+)
+def test_the_way_back_leads_to_a_list_of_ours(page, address):
+    assert address not in text(page.get("/account/save-view/", {"from": address}))
+    assert 'href="/board/?q=1"' in text(page.get("/account/save-view/", {"from": "/board/?q=1"}))
 
 
 def test_another_persons_views_are_not_seen_or_changed(page, operator, django_user_model):
