@@ -12,14 +12,14 @@ from omoi_site.errors import NotFound
 from tickets.api.claims import HeldView
 from tickets.api.fields import BIGGEST_ID, FenceField
 from tickets.api.tasks import the_task
-from tickets.models.output.task_output import MOST, NewOutput, TaskOutput
+from tickets.models.output.task_output import FURTHEST, MOST, NewOutput, TaskOutput
 
 
 class OutputIn(Shape):
     fence = FenceField()
     offset = serializers.IntegerField(
         min_value=0,
-        max_value=BIGGEST_ID,
+        max_value=FURTHEST,
         help_text="how many bytes of UTF-8 of this claim's output come before this text",
     )
     text = serializers.CharField(max_length=MOST, trim_whitespace=False)

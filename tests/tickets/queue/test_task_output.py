@@ -71,6 +71,21 @@ def test_however_much_is_sent_the_beginning_and_the_end_are_kept(send, claim):
     assert output.part_after(last.end - 3).text == "end"
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [b"ghp_" + b"a" * 36, b"-----BEGIN PRIVATE KEY-----\n" + b"MIIEv" * 12 + b"\n-----END PRIVATE KEY-----"],
+)
+@pytest.mark.parametrize("cut", [10, 40])
+def test_a_secret_is_not_cut_in_two(send, claim, secret, cut):
+    line = b"what it does at length\n"
+    before = line * ((PIECE - cut) // len(line)) + b"." * ((PIECE - cut) % len(line) - 1) + b"\n"
+    assert len(before) == PIECE - cut
+
+    send(0, before + secret + b"\nthen\n")
+
+    assert text_of(claim) == before.decode() + "[redacted]\nthen\n"
+
+
 def test_over_rest(claim, ada, operator):
     calls, reader = api_of(ada), api_of(operator)
     path = f"/tasks/{claim.task}/output"
@@ -81,7 +96,8 @@ def test_over_rest(claim, ada, operator):
         )
         assert (answer.status_code, answer.json()) == (200, {"offset": 22})
     assert calls.post(path, {"fence": 99, "offset": 0, "text": "x"}).status_code == 409
-    assert calls.post(path, {"fence": claim.fence, "offset": -1, "text": "x"}).status_code == 422
+    for offset in (-1, 2**63 - 1):
+        assert calls.post(path, {"fence": claim.fence, "offset": offset, "text": "x"}).status_code == 422
 
     read = reader.get(path, after=9).json()
     assert (read["text"], read["begin"], read["offset"], read["size"]) == ("\x1b[0m\n  ok é\n", 9, 22, 22)

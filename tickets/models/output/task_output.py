@@ -23,6 +23,9 @@ from tickets.models.claim.progress import SHOWS_PROGRESS
 HEAD, TAIL = 64 << 10, 192 << 10  # bytes that are kept
 PIECE = 16 << 10  # bytes of a row
 MOST = 256 << 10  # characters that are sent at once
+FURTHEST = 1 << 60  # place at which something may be sent: its end is stored too
+MOST_LINES = 100  # that are tried for a cut between secrets
+NEAR = 8 << 10  # bytes around a cut in which a secret is looked for
 KEPT = "interval '30 days'"
 LOCK = sql.statement(
     __file__, "lock_outputs", held=HELD_WITH_KEY, held_key=KEY_OF_HOLDER, active=SHOWS_PROGRESS
@@ -97,15 +100,38 @@ class Outputs(models.Manager["TaskOutput"]):
 
 
 def _pieces(output: int, place: int, sent: bytes) -> Iterator[tuple[int, int, int, str]]:
-    """Rows for these bytes. What is no UTF-8, and NUL, become U+FFFD; no letter is cut in two."""
+    """Rows for these bytes. What is no UTF-8, and NUL, become U+FFFD; no letter is cut in two, and no secret
+    where there are lines.
+    """
     at = 0
     while at < len(sent):
         end = min(at + PIECE, len(sent))
-        while end < len(sent) and end > at + PIECE - 4 and sent[end] & 0xC0 == 0x80:
-            end -= 1
-        text = sent[at:end].decode("utf-8", "replace").replace("\0", "\ufffd")
-        yield output, place + at, end - at, redact_text(text)
+        if end < len(sent):
+            end = _line_end(sent, at, end) or _letter_end(sent, end)
+        yield output, place + at, end - at, redact_text(_text(sent[at:end]))
         at = end
+
+
+def _line_end(sent: bytes, at: int, end: int) -> int:
+    """The last end of a line between these places, and not inside a secret; 0 if there is none."""
+    for _ in range(MOST_LINES):
+        end = sent.rfind(b"\n", at, end) + 1
+        before, after = _text(sent[max(at, end - NEAR) : end]), _text(sent[end : end + NEAR])
+        if not end or redact_text(before + after) == redact_text(before) + redact_text(after):
+            return end
+        end -= 1
+    return 0
+
+
+def _letter_end(sent: bytes, end: int) -> int:
+    for back in range(4):
+        if sent[end - back] & 0xC0 != 0x80:
+            return end - back
+    return end
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace").replace("\0", "\ufffd")
 
 
 class TaskOutput(models.Model):
@@ -138,13 +164,14 @@ class TaskOutput(models.Model):
         pieces = OutputPiece.objects.filter(output_id=self.pk).order_by("place")
         if last is not None:
             pieces = pieces.filter(place__gt=self.size - last - PIECE)
-        parts: list[Part] = []
+        runs: list[list[OutputPiece]] = []
         for piece in pieces:
-            if parts and parts[-1].end == piece.place:
-                parts[-1] = Part(parts[-1].place, piece.end, parts[-1].text + piece.text)
+            if runs and runs[-1][-1].end == piece.place:
+                runs[-1].append(piece)
             else:
-                parts.append(Part(piece.place, piece.end, piece.text))
-        return parts
+                runs.append([piece])
+        # joined at once: they may be many small ones
+        return [Part(run[0].place, run[-1].end, "".join(piece.text for piece in run)) for run in runs]
 
     def part_after(self, after: int) -> Part:
         """What is kept from this place on, up to the next gap; where nothing is left, an empty part."""
