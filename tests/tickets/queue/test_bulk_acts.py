@@ -8,6 +8,7 @@ from agents.models import Event, Member
 from omoi_site.database import sql
 from omoi_site.errors import Forbidden, Invalid
 from tests.factories import complete, fail
+from tests.support.concurrency import meanwhile
 from tickets.models import BulkAct, Task, TaskSpec
 from tickets.models.queue import bulk_act
 from tickets.models.queue.bulk_act import BulkClosed
@@ -104,7 +105,7 @@ def test_rights_are_those_of_the_moment_and_of_who_confirmed(
 ):
     lee = django_user_model.objects.create_user("lee")
     member = Member.objects.create(project=project, user=lee, role="operator")
-    bulk, other = prepare(by=lee), prepare()
+    bulk, draft, other = prepare(by=lee), prepare(by=lee), prepare()
     with pytest.raises(Forbidden):
         BulkAct.objects.confirm(bulk.pk, by=operator, reason="not mine")
     BulkAct.objects.confirm(bulk.pk, by=lee, reason="mended")
@@ -114,7 +115,9 @@ def test_rights_are_those_of_the_moment_and_of_who_confirmed(
 
     assert carried_out(bulk).not_done == {"forbidden": 12}
     with pytest.raises(Forbidden):
-        BulkAct.objects.confirm(prepare(by=lee).pk, by=lee, reason="mended")
+        BulkAct.objects.confirm(draft.pk, by=lee, reason="mended")
+    with pytest.raises(Forbidden):
+        prepare(by=lee)
     BulkAct.objects.confirm(other.pk, by=operator, reason="mended")
     with pytest.raises(Forbidden):
         BulkAct.objects.stop(other.pk, by=lee)
@@ -142,6 +145,27 @@ def test_it_is_stopped_refused_and_forgotten(prepare, failed, operator, monkeypa
     BulkAct.objects.update(created_at="2020-01-01T00:00Z")
     assert BulkAct.objects.forget() == 1
     assert {each.state for each in BulkAct.objects.all()} == {"stopped"}
+
+
+def test_of_what_nobody_confirms_the_last_are_kept(prepare, failed, operator, monkeypatch):
+    monkeypatch.setattr(bulk_act, "MOST_DRAFTS", 2)
+    running = prepare()
+    BulkAct.objects.confirm(running.pk, by=operator, reason="mended")
+
+    drafts = [prepare().pk for _ in range(4)]
+
+    assert list(BulkAct.objects.order_by("pk").values_list("pk", flat=True)) == [running.pk, *drafts[2:]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_confirmed_at_the_last_moment_is_not_forgotten(prepare, failed, operator):
+    bulk = prepare()
+    BulkAct.objects.update(created_at="2020-01-01T00:00Z")
+    with meanwhile(BulkAct.objects.forget, waits=False) as forgetting:
+        BulkAct.objects.confirm(bulk.pk, by=operator, reason="mended")
+
+    assert forgetting.answer() == 0
+    assert carried_out(bulk).done == 12
 
 
 @pytest.mark.django_db(transaction=True)

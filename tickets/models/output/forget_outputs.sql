@@ -7,6 +7,8 @@ WITH old AS (
     ORDER BY updated_at
     LIMIT %s
   ))
+    -- once more, where something was sent while this waited for the row
+    AND updated_at < clock_timestamp() - {kept}
   RETURNING id
 ),
 

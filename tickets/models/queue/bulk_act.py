@@ -34,6 +34,7 @@ from tickets.models.ticket.transitions import WRITE
 BATCH = 500  # tasks of one transaction
 MOST = 200_000  # tasks of one act
 MOST_RUNNING = 20  # at once, by the same person
+MOST_DRAFTS = 10  # not confirmed, of the same person
 MOST_EXAMPLES = 20  # keys that are kept of those left out for one reason
 KEPT_DRAFTS, KEPT = timedelta(hours=1), timedelta(days=60)
 log = logging.getLogger(__name__)
@@ -52,11 +53,16 @@ class Managing(models.Manager["BulkAct"]):
         self, act: str, asked: TaskFilter, *, by: Actor, projects: Sequence[Project], **arguments: Any
     ) -> BulkAct:
         """Fix which tasks of these projects the act is about: those that match now. Nothing is done to them.
-        Raises Invalid if there is none, or too many.
+        Raises Invalid if there is none, or too many, and Forbidden for whoever may change tasks in none of
+        the projects. Of what somebody has prepared and not confirmed, the last few are kept.
         """
+        if not Project.objects.allowing(by, RIGHT).filter(pk__in=[each.pk for each in projects]).exists():
+            rights.require(by, RIGHT, projects[0] if projects else None)
         if act not in BulkAct.Act.values:
             raise Invalid(f"choose {', '.join(BulkAct.Act.values)}", field="act")
         person = None if isinstance(by, str) else by
+        drafts = self.filter(actor=label(by), state=BulkAct.State.PREPARED).order_by("-pk")
+        self._drop(drafts[MOST_DRAFTS - 1 :])
         bulk = self.create(
             act=act,
             arguments=arguments,
@@ -166,14 +172,17 @@ class Managing(models.Manager["BulkAct"]):
             bulk.end(BulkAct.State.DONE, by=bulk.actor)
         return int(self.filter(state=BulkAct.State.RUNNING, **({"pk": pk} if pk else {})).exists())
 
+    @sql.atomic
     def forget(self, most: int = 1_000) -> int:
         """Delete what nobody confirmed within an hour, and what ended long ago; returns how many."""
         now = sql.ClockTimestamp()
         drafts = models.Q(state=BulkAct.State.PREPARED, created_at__lt=now - KEPT_DRAFTS)
-        old = self.filter(drafts | models.Q(ended_at__lt=now - KEPT)).values("pk")[:most]
-        return (
-            self.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[1].get("tickets.BulkAct", 0)
-        )
+        return self._drop(self.filter(drafts | models.Q(ended_at__lt=now - KEPT))[:most])
+
+    def _drop(self, rows: models.QuerySet[BulkAct]) -> int:
+        """Delete these, but for those that somebody confirms meanwhile; returns how many."""
+        locked = [row.pk for row in rows.select_for_update(skip_locked=True)]
+        return self.filter(pk__in=locked).delete()[1].get("tickets.BulkAct", 0)
 
     def seen_by(self, who: Actor) -> models.QuerySet[BulkAct]:
         """Those whose projects `who` all sees."""
