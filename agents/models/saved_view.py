@@ -32,8 +32,7 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
             raise Invalid(f"lists that can be saved are {', '.join(PATHS)}", field="path")
         view = self.model(user_id=pk_of(by), name=name.strip(), path=path, query=lasting(query))
         sql.check(view)
-        account, _ = Account.objects.get_or_create(user_id=view.user_id)
-        Account.objects.select_for_update().get(pk=account.pk)  # so that two at once count each other
+        self._lock(by)
         if self.of(by).count() >= MOST:
             raise Invalid(f"you have {MOST} saved views: delete one first", field="name")
         self._put(view)
@@ -42,6 +41,7 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
     @sql.atomic
     def rename(self, pk: int, name: str, *, by: Actor) -> SavedView:
         view = self._own(pk, by)
+        self._lock(by)
         view.name = name.strip()
         sql.check(view, without=["user", "path", "query"])
         if self.of(by).filter(name=view.name).exclude(pk=pk).exists():
@@ -54,6 +54,12 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
         view = self._own(pk, by)
         view.delete()
         return view.name
+
+    @staticmethod
+    def _lock(by: Actor) -> None:
+        """Two of a person at once, as each counts views and looks at names."""
+        account, _ = Account.objects.get_or_create(user_id=pk_of(by))
+        Account.objects.select_for_update().get(pk=account.pk)
 
     def _own(self, pk: int, by: Actor) -> SavedView:
         view = self.of(by).filter(pk=pk).first()

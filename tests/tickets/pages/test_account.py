@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
 
 from agents.models import SavedView
 from agents.models.saved_view import MOST
+from omoi_site.errors import Invalid
+from tests.support.concurrency import meanwhile
 from tests.support.html import squeeze
 
 pytestmark = pytest.mark.django_db
@@ -96,6 +99,16 @@ def test_a_person_has_so_many_views_and_no_more(page, operator):
         SavedView.objects.keep(f"View {number}", "/board/", "", by=operator)
     answer = page.post("/account/save-view/", {"from": BOARD, "name": "One more"})
     assert (answer.status_code, SavedView.objects.count()) == (422, MOST)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_that_get_the_same_name_at_once_the_second_is_told(operator):
+    first, second = (SavedView.objects.keep(name, "/board/", "", by=operator) for name in ("One", "Two"))
+    rename = partial(SavedView.objects.rename, second.pk, "Same", by=operator)
+    with meanwhile(rename) as other:
+        SavedView.objects.rename(first.pk, "Same", by=operator)
+    with pytest.raises(Invalid, match="you have a view Same already"):
+        other.answer()
 
 
 def test_single_letters_are_turned_off_and_on(page):
