@@ -137,6 +137,9 @@ def test_a_viewer_reads_and_is_told_who_may(client, project, operator, eve):
         form = {"user": "eve", "role": "admin", "workflow": "simple", "name": "x", "was": "viewer"}
         numbers = {"stall_after_s": "1", "stall_grace_s": "1"}
         assert send(client, act, **form, **numbers).status_code == 403, act
+    # nor do they hear who has an account
+    assert send(client, "member", user="nobody", role="viewer").status_code == 403
+    assert send(client, "remove-member", user="nobody").status_code == 403
 
 
 def test_an_admin_of_the_project_grants_no_profiles(client, project, operator, eve):

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.http import QueryDict
 
-from agents.models import Member, Project
+from agents.models import Member, Project, rights
 from agents.models.project import LIMITS, STALLS
 from omoi_site import humanize
 from omoi_site.errors import Invalid, VersionConflict
@@ -25,12 +25,14 @@ SETTINGS = {
 
 
 def set_member(project: Project, sent: QueryDict, by: Any) -> str:
+    rights.require(by, "admin", project)  # nobody else hears who has an account
     user = _person(sent.get("user", ""))
     member = Member.objects.set(project, user, sent.get("role", ""), by=by, seen=sent.get("was"))
     return f"{user.get_username()} is {humanize.thing(member.role)} of {project.key}."
 
 
 def remove_member(project: Project, sent: QueryDict, by: Any) -> str:
+    rights.require(by, "admin", project)
     user = _person(sent.get("user", ""), active=False)
     removed = Member.objects.remove(project, user, by=by, seen=sent.get("was"))
     if not removed:
