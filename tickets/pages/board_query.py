@@ -29,9 +29,9 @@ class BoardQuery:
     def from_address(cls, query: Any) -> BoardQuery:
         priority, state, view = query.get("priority", ""), query.get("state", ""), query.get("view", "")
         return cls(
-            text=query.get("q", "").strip()[:200],
+            text=_storable(query.get("q", "")).strip()[:200],
             priority=priority if priority.upper() in Priority.names else "",
-            label=query.get("label", ""),
+            label=_storable(query.get("label", "")),
             state=state if state in STATES else "",
             view=view if view in VIEWS else "",
             opened=frozenset(query.getlist("open")),
@@ -52,6 +52,11 @@ class BoardQuery:
         if self.label:
             tickets = tickets.filter(labels__contains=[self.label])
         return tickets.with_status(self.state) if self.state else tickets
+
+
+def _storable(text: str) -> str:
+    """Without NUL, which no label or title has, and the database does not take."""
+    return text.replace("\0", "?")
 
 
 def _limits(values: list[str]) -> list[tuple[str, int]]:

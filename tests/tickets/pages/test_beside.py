@@ -57,6 +57,10 @@ def test_the_board_that_was_opened_last_decides(page, five, operator):
     assert walk(page, "OMO-5", "next") == ["OMO-4"]
     page.cookies["board_view"] = "project=OMO&label=%00&view=stuck&show=x" * 100
     assert page.get("/tickets/OMO-5/next/").status_code == 302
+    for name in ("label", "q"):
+        page.cookies["board_view"] = f"project=OMO&{name}=%00"
+        assert page.get("/tickets/OMO-5/next/").status_code == 302
+        assert page.get(f"/board/?project=OMO&{name}=%00").status_code == 200
 
 
 def test_archived_tickets_leave_the_board_and_come_back(page, five, project, operator, django_user_model):

@@ -68,7 +68,7 @@ def chosen(variables: Sequence[Variable], given: Mapping[str, str]) -> dict[str,
     """The value of each variable. Raises Invalid for one that is missing, too long or unknown."""
     faults, values = Faults(), dict[str, str]()
     known = {variable.name for variable in variables}
-    for name in given.keys() - known:
+    for name in sorted(given.keys() - known):
         there = f"; there are {', '.join(sorted(known))}" if known else ""
         faults.add(f"variables.{short(name, 60)}", f"there is no such variable{there}", "unknown_field")
     for variable in variables:
