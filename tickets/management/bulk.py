@@ -74,5 +74,9 @@ def _read(filters: Sequence[str]) -> dict[str, str]:
                 f"{short(text, 80)} is no filter: write NAME=VALUE, with one of {', '.join(NAMES)}",
                 field="filter",
             )
+        if not value.strip():  # such as a variable of a shell that is not set
+            raise Invalid(f"{name} is empty: leave it out to ask for all", field="filter")
+        if name in found:
+            raise Invalid(f"{name} stands twice: one value is asked for", field="filter")
         found[name] = value
     return found

@@ -41,5 +41,17 @@ def test_all_that_match(run, ticket, ada, operator):
     assert run("bump", "--filter", "priority=high") == "3 tasks matched; 3 bumped.\n"
     assert run("cancel", "--filter", "ticket=" + ticket.key) == "3 tasks matched; 3 cancelled.\n"
     assert set(Task.objects.values_list("state", flat=True)) == {"cancelled"}
-    with pytest.raises(Invalid, match="is no filter"):
-        run("cancel", "--filter", "everything")
+
+
+@pytest.mark.parametrize(
+    ("filters", "words"),
+    [
+        (["everything"], "is no filter"),
+        (["project="], "project is empty: leave it out to ask for all"),  # a variable that is not set
+        (["project=OMO", "project=PAY"], "project stands twice"),
+    ],
+)
+def test_what_does_not_say_which_is_refused(run, task, filters, words):
+    with pytest.raises(Invalid, match=words):
+        run("cancel", *(word for each in filters for word in ("--filter", each)))
+    assert Task.objects.get(pk=task.pk).state == "pending"
