@@ -51,6 +51,7 @@ BOARD_PARAMETERS = [
     "show",
 ]  # the parameters of a board's address
 LEADS_BACK_TO = ("attention", "overview")  # pages beside that of the ticket, from which an action is reached
+LONGEST_UNDO = 2_000  # characters: servers before this one refuse long headers, whatever was done
 OF_TASK = "task"  # or that of the task
 LAST_PROJECT, YEAR_S = "board_project", 365 * 86400  # a cookie with the project whose board was opened last
 
@@ -197,7 +198,8 @@ def undo_headers(ticket: Ticket, undo: Undo) -> dict[str, str]:
     """Where the page's script sends what takes an action back, as long as nobody changes the ticket."""
     version = Ticket.objects.values_list("version", flat=True).get(pk=ticket.pk)
     values = urlencode({**undo.values, "version": str(version)})
-    return {"X-Undo": f"{action_address(ticket.key, undo.action)}?{values}"}
+    address = f"{action_address(ticket.key, undo.action)}?{values}"
+    return {"X-Undo": address} if len(address) <= LONGEST_UNDO else {}
 
 
 def ticket_action(request: HttpRequest, key: str, name: str) -> HttpResponse:
