@@ -11,10 +11,11 @@ from django.http import QueryDict
 from agents.models import Member, Project, rights
 from agents.models.project import LIMITS, STALLS
 from omoi_site import humanize
-from omoi_site.errors import Invalid, VersionConflict
+from omoi_site.errors import Invalid, VersionConflict, short
 from omoi_site.field_limits import VERSION_DIGITS, whole_number
 
 LONGEST_NUMBER = 12  # digits
+LONGEST_NAME = 60  # characters of a name that nobody has
 # What a person reads for the name of a setting, where that is another.
 SETTINGS = {
     "max_agents": "Agents at work",
@@ -118,7 +119,7 @@ def _person(name: str, *, active: bool = True) -> Any:
     found = (people.filter(is_active=True) if active else people).first()
     if found is None:
         raise Invalid(
-            f"there is no user {name.strip()}" if name.strip() else "name a user",
+            f"there is no user {short(name.strip(), LONGEST_NAME)}" if name.strip() else "name a user",
             field="user",
             next_action="The operator of this installation adds people in the admin.",
         )
