@@ -27,4 +27,5 @@ DELETE FROM tickets_outputpiece p
 USING grown
 WHERE p.output_id = grown.id
   AND p.place >= {head}
+  AND p.place <= grown.size - {tail}  -- so that the index finds them, whatever is kept behind
   AND p.place + p.size <= grown.size - {tail}
