@@ -33,6 +33,7 @@ from tickets.templatetags.frame import shown_count
 
 PAGE = 50  # items of a page
 PARAMETERS = ("project", "kind", "view", "after")
+ON_AGENT = {"availability": "resume", "requeue": "requeue"}  # its action, by the end of the route
 ROLES = {
     "viewer": "a member",
     "operator": "an operator",
@@ -93,7 +94,7 @@ class Row:
             return ""
         if not self.item.mine:
             return f"You need the role of {ROLES[self.item.who]} in this project"
-        in_admin = not (act.page or act.section or self.resumes or self.person.is_staff)
+        in_admin = not (act.page or act.section or self.on_agent or self.person.is_staff)
         return "Only an administrator of Omoi can do this on a page" if in_admin else ""
 
     @property
@@ -106,14 +107,15 @@ class Row:
         return bool(name) and actions.find(kinds, name).direct
 
     @property
-    def resumes(self) -> str:
-        """The name of the agent that the act makes available again; empty if it does something else."""
+    def on_agent(self) -> tuple[str, str] | None:
+        """The agent that the act is done to and the name of that action on its page; None for other acts."""
         before, _, verb = self.item.act.path.rpartition("/")
-        return before.rpartition("/")[2] if verb == "availability" else ""
+        action = ON_AGENT.get(verb)
+        return (before.rpartition("/")[2], action) if action else None
 
     @property
     def opens_dialog(self) -> bool:
-        return bool(self.item.act.page or self.resumes)
+        return bool(self.item.act.page or self.on_agent)
 
     @property
     def act_address(self) -> str:
@@ -131,8 +133,8 @@ class Row:
         if self.person.is_staff and item.act.path.endswith("/agents"):
             filled = {"name": body["name"], "capabilities": ",".join(body["capabilities"])}
             return f"{reverse('admin:agents_agent_add')}?{urlencode(filled)}"
-        if self.resumes:
-            return f"{reverse('agents:action', args=[self.resumes, 'resume'])}?back={self.back}"
+        if self.on_agent:
+            return f"{reverse('agents:action', args=self.on_agent)}?back={self.back}"
         return f"{ticket_address(item.ticket)}#{item.act.section}" if item.act.section else self.address
 
 

@@ -24,7 +24,7 @@ from tickets.pages.first_steps import FirstSteps
 from tickets.pages.latest_events import Latest, latest_events
 from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import BOARD_PARAMETERS, is_part, page
-from tickets.templatetags.frame import shown_count
+from tickets.templatetags.frame import frame_of, shown_count
 
 ITEMS, CLAIMS, STUCK_SHOWN = 8, 10, 50  # that it shows
 PARAMETERS = ("project", "range", "data")
@@ -46,6 +46,15 @@ class Overview(OfProjects):
     @property
     def more_items(self) -> bool:
         return self.found[1]
+
+    @cached_property
+    def number_shown(self) -> str:
+        """How many items there are for the person; of all projects, as the navigation has it."""
+        rows = len(self.found[0])
+        in_all = 0 if self.project else frame_of(self.request).attention
+        if self.more_items and in_all <= rows:
+            return f"{rows}+"
+        return shown_count(in_all) if self.more_items else str(rows)
 
     @cached_property
     def for_others(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from agents.models import Agent, AgentSpec
 from omoi_site.database import sql
-from tests.factories import complete, fail
+from tests.factories import complete, fail, holder_of
 from tests.support.hostile_statistics import beliefs
 from tests.support.vacuum import vacuum
 from tests.tickets.attention.conftest import do, listed, only
@@ -48,13 +48,24 @@ def test_it_is_listed_once_when_the_last_holder_falls_silent(held, ticket, ada, 
         "operator",
     )
     assert item["what"] == (
-        "ada, bob hold 2 tasks of it, but have not been heard from for 5 minutes; the first lease ends in 59"
-        " minutes"
+        "agents ada, bob hold 2 tasks of it, but have not been heard from for 5 minutes; the first lease ends"
+        " in 59 minutes"
     )
-    assert do(item["act"], by=operator).json()["waiting_on"] == "agent:ada"
     assert item["what"] in [cause["what"] for cause in Ticket.objects.explanation(ticket)["causes"]]
     ada.seen()
     assert listed(operator) == []
+
+
+def test_its_tasks_are_requeued_from_the_list(held, ada, bob, operator, client):
+    complete(held[0], by=ada)
+    silent(ada, bob)
+    client.force_login(operator)
+
+    assert 'href="/agents/bob/requeue/?back=overview"' in client.get("/").content.decode()
+    assert do(only(operator)["act"], by=operator).status_code == 200
+
+    assert holder_of(Task(held[1].task)) is None
+    assert [kind for kind, _ in listed(operator)] == ["agents_silent"]
 
 
 def test_retiring_the_agents_frees_it(held, ada, bob, operator):

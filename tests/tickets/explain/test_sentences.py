@@ -170,7 +170,8 @@ def test_one_is_told_in_the_singular_and_two_in_the_plural():
     assert ticket_sentences.cancelled(one) == "it is cancelled, and 1 task of it is still open"
     assert ticket_sentences.cancelled(two) == "it is cancelled, and 2 tasks of it are still open"
     assert ticket_sentences.all_silent(one) == (
-        "ada holds 1 task of it, but has not been heard from for 5 minutes; the first lease ends in 1 minute"
+        "agent ada holds 1 task of it, but has not been heard from for 5 minutes; the first lease ends in 1"
+        " minute"
     )
     assert "POST /agents/ada/retire" in ticket_sentences.retire_silent(one)
     assert "POST /agents/NAME/retire" in ticket_sentences.retire_silent(two)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from omoi_site.database import sql
-from tickets.models.attention.registry import Kind, Values, see_why
+from tickets.models.attention.registry import API, Act, Kind, Values
 from tickets.models.attention.ticket_kinds import GOES_ON
 from tickets.models.explain import ticket_sentences
 from tickets.models.explain.sql_fragments import ALL_SILENT, HEARD, silent_holders
@@ -11,6 +11,16 @@ from tickets.models.explain.sql_fragments import ALL_SILENT, HEARD, silent_holde
 
 def ticket_silent(values: Values) -> str:
     return ticket_sentences.all_silent({"silent": values["details"]})
+
+
+def requeue(values: Values) -> Act:
+    """Of several holders, the first: the item then stays for the others."""
+    return Act(
+        "Requeue tasks",
+        "POST",
+        f"{API}/agents/{values['details']['holders'][0]}/requeue",
+        {"reason": "it has not been heard from"},
+    )
 
 
 TICKET_SILENT = Kind(
@@ -26,7 +36,7 @@ TICKET_SILENT = Kind(
         goes_on=GOES_ON,
     ),
     ticket_silent,
-    see_why,
+    requeue,
     details=silent_holders("f.ticket_id"),
     indexed=False,
     swept=True,

@@ -51,7 +51,8 @@ def all_silent(values: Values) -> str:
     left = humanize.length(max(0, claims["lease_s"]))
     held = f"{'holds' if number == 1 else 'hold'} {counted(claims['tasks'], 'task')} of it"
     names = ", ".join(sorted(claims["holders"]))
-    return f"{names}{others} {held}, but {silence}; the first lease ends in {left}"
+    agents = "agent" if number == 1 else "agents"
+    return f"{agents} {names}{others} {held}, but {silence}; the first lease ends in {left}"
 
 
 def retire_silent(values: Values) -> str:
