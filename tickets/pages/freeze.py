@@ -40,6 +40,7 @@ class Row:
     thawed: Sequence[str]
     may: bool
     again: bool  # its form was refused
+    chosen: str  # the key of the project in the form: as it was sent, or as the address names it
 
     @property
     def key(self) -> str:
@@ -48,6 +49,11 @@ class Row:
     @property
     def name(self) -> str:
         return self.key or "Everything"
+
+    @property
+    def asked(self) -> bool:
+        """Whether the address names a project that it holds."""
+        return self.chosen in self.held
 
     @property
     def thawed_named(self) -> Sequence[str]:
@@ -123,6 +129,7 @@ class FreezePage(OfProjects):
                 thawed=[each.key for each in self.projects if each.pk in freeze.thawed],
                 may=self.may_all if freeze.project_id is None else freeze.project_id in allowed,
                 again=self._asked(freeze),
+                chosen=self.typed.get("project", "") if self._asked(freeze) else self.project,
             )
             for freeze in self.freezes
         ]

@@ -68,6 +68,19 @@ def test_everything_is_frozen_and_thawed_and_both_are_told(
     assert list(kinds)[-2:] == ["project.frozen", "project.thawed"]
 
 
+def test_a_frozen_project_says_where_it_goes_on_with_the_form_filled(desk, client, lead, other, operator):
+    Freeze.objects.freeze(by=operator, reason="Stop")
+
+    for path in ("/projects/", "/projects/RND/"):
+        assert 'href="/freeze/?project=RND"' in desk.get(path).content.decode()
+    form = desk.get("/freeze/?project=RND").content.decode()
+    assert re.search(r'id="thaw-all" hx-morph-skip open>', form)
+    assert re.search(r'value="RND" selected>\s*Only RND', form)
+    assert " open>" not in desk.get("/freeze/").content.decode()
+    client.force_login(lead)
+    assert "/freeze/?project=" not in client.get("/projects/").content.decode()
+
+
 def test_a_thaw_from_an_old_page_does_not_end_a_newer_freeze(desk, project, operator):
     Freeze.objects.freeze(project, by=operator, reason="First")
     old = mark()

@@ -30,5 +30,6 @@ def banner(freezes: list[dict[str, Any]]) -> tuple[str, datetime | None]:
     reason = shortened(field_limits.visible(first["reason"]), LONGEST)
     why = f" by {humanize.actor(first['by'])}: {reason.rstrip('.')}" if alone else ""
     stands = f"{what} {'is' if alone else 'are'} frozen{why}."
-    line = f"{stands} No work is granted there, and nothing moves by itself."
+    where = "" if what == "Everything" else " there"
+    line = f"{stands} No work is granted{where}, and nothing moves by itself."
     return line, min(freeze["since"] for freeze in freezes)

@@ -7,6 +7,7 @@ from functools import cached_property
 from django.http import HttpRequest
 
 from agents.models import Project, rights
+from tickets.models.freeze.freeze import SCOPE
 from tickets.models.project_rows import ProjectRow, read_rows
 from tickets.pages.of_projects import OfProjects
 
@@ -44,6 +45,11 @@ class ProjectList(OfProjects):
     @property
     def may_create(self) -> bool:
         return "admin" in rights.scopes(self.by)
+
+    @property
+    def may_freeze(self) -> bool:
+        """Whether the person may freeze everything, and so let any project go on."""
+        return SCOPE in rights.scopes(self.by)
 
     @property
     def topics(self) -> str:
