@@ -72,6 +72,11 @@ class Row:
         return task_page(self.item.subject) if self.item.task else ticket_address(self.item.ticket)
 
     @property
+    def alike_address(self) -> str:
+        """Of the tasks that failed with the same error."""
+        return f"{reverse('tasks:list')}?{urlencode({'status': 'failed', 'error': self.item.alike})}"
+
+    @property
     def label(self) -> str:
         """What the button says."""
         no_page = not (self.item.ticket or self.item.about)

@@ -71,6 +71,21 @@ def test_the_worst_come_first_and_each_filter_finds_its_own(shown, queue, ticket
     assert shown(status="done")[0] == shown(text="100%")[0] == []
 
 
+def test_all_that_failed_with_the_same_error_are_retried_from_either_list(shown, client, queue):
+    overview = client.get("/").content.decode()
+    [link] = set(re.findall(r"/tasks/\?status=failed&amp;error=[0-9a-f]{16}", overview))
+    text = client.get(link.replace("&amp;", "&")).content.decode()
+    assert "Retry all 2 with this error" in re.sub(r"\s+", " ", text)
+    query = re.search(r'name="query" value="([^"]+)"', text)[1].replace("&amp;", "&")
+
+    none = client.post("/tasks/bulk/", {"act": "retry", "of": "chosen", "query": query})
+    assert none.status_code == 422
+    assert "Retry all that match" in none.content.decode()
+    done = client.post("/tasks/bulk/", {"act": "retry", "of": "all", "query": query}, follow=True)
+
+    assert "Retry 2 tasks" in re.sub(r"\s+", " ", done.content.decode())
+
+
 def test_a_page_goes_on_where_the_last_ended_and_nonsense_is_told(shown, ticket, operator, queue):
     Task.objects.add(ticket, [TaskSpec(f"task {n}") for n in range(60)], by=operator)
     first, text = shown(sort="", text="task")

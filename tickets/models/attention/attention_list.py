@@ -65,7 +65,7 @@ class Place:
 @dataclass(frozen=True)
 class Item:
     """What needs somebody. who: the role that must act. people: the first of those who have it. mine: whether
-    the reader's role can. about: what it is about where that is no ticket, such as the name of an agent.
+    the reader's role can. about: what it is about where that is no ticket, such as the name of an agent. alike: the mark of the error of a task that failed.
     project: empty if it is about the installation.
     """
 
@@ -83,6 +83,7 @@ class Item:
     mine: bool
     moves: int
     about: str = ""
+    alike: str = ""
 
     @property
     def subject(self) -> str:
@@ -316,6 +317,7 @@ def _item(name: str, row: dict[str, Any], people: NamedPeople) -> Item:
         project=row["project"] or "",
         act=kind.act(row),
         about=(row["details"] or {}).get("about", ""),
+        alike=(row["details"] or {}).get("alike", ""),
         ticket=row["ticket"] or "",
         title=row["title"] or "",
         moves=row["moves"] or 0,

@@ -198,6 +198,7 @@ TASK_FAILED = Kind(
     sql.statement(__file__, "task_failed"),
     task_failed,
     retry,
+    details="CASE WHEN t.error <> '' THEN jsonb_build_object('alike', omoi_error_mark(t.error)) END",
 )
 NO_PROGRESS = Kind(
     "no_progress",

@@ -31,7 +31,14 @@ def prepare(request: HttpRequest) -> HttpResponse:
             projects = [project for project in projects if project.key == asked.project]
         bulk = BulkAct.objects.prepare(request.POST.get("act", ""), asked, by=request.user, projects=projects)
     except OmoiError as refused:
-        context = {"refused": refused, "query": query.urlencode(), "section": SECTION}
+        act = request.POST.get("act", "")
+        none = request.POST.get("of") != "all" and not request.POST.getlist("task")
+        context = {
+            "refused": refused,
+            "query": query.urlencode(),
+            "act": act if none and act in BulkAct.Act.values else "",
+            "section": SECTION,
+        }
         return render(request, "tickets/queue/not_prepared.html", context, status=refused.status)
     return redirect("tasks:bulk", bulk.pk)
 

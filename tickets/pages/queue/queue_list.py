@@ -115,6 +115,11 @@ class QueueList(OfProjects):
         return str(self.page.following or "")
 
     @property
+    def complete(self) -> bool:
+        """Whether this page has all that match."""
+        return not (self.following or self.request.GET.get("after"))
+
+    @property
     def short(self) -> bool:
         """Whether there may be more although the page is not full: it has looked at all that it may."""
         return bool(self.following) and len(self.rows) < PAGE
