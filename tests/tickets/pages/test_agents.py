@@ -17,6 +17,7 @@ from tests.support import large_world
 from tests.support.costs import costs
 from tests.support.html import squeeze
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
+from tickets.models.claim.history import history
 from tickets.models.claim.workload import fleet
 from tickets.pages.agents.fleet_page import PAGE
 from tickets.pages.agents.heartbeats import Heartbeats
@@ -269,6 +270,15 @@ def test_a_key_is_revoked_once(desk, ada, operator):
     assert "This is done already" in main(second)
     assert Key.objects.get(pk=key.pk).revoked_at
     assert desk.get("/agents/ada/keys/nonsense/revoke/").status_code == 404
+
+
+def test_it_says_what_ended_in_the_last_day(desk, working, ada, bob, operator):
+    complete(working[0], by=ada)
+    fail(working[1], by=ada, kind="permanent")
+
+    assert "In the last 24 hours: 1 completed; 1 failed " in main(desk.get("/agents/ada/"))
+    assert history(ada, by=operator, limit=1, span=timedelta(0)).lately == {}
+    assert "In the last 24 hours: nothing ended " in main(desk.get("/agents/bob/"))
 
 
 def test_projects_that_a_member_does_not_see_stay_unnamed(as_role, working, project, ada, operator):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from agents.models import Actor, Agent, Project
@@ -14,6 +14,7 @@ from omoi_site.database import sql
 from tickets.models.explain.sql_fragments import QUOTED
 
 EXAMINED = 5_000  # events that a page examines
+DAY = timedelta(days=1)
 BEGINNING = (2**63 - 1, 2**63 - 1)  # newer than all
 # The events of index event_of_holder. What others ended names its holder, a person like an agent.
 OF_HOLDER = "e.data ? 'held_s' AND coalesce('agent:' || (e.data ->> 'holder'), e.actor) = {holder}"
@@ -47,12 +48,37 @@ class PastClaim:
     holder: str = ""  # its label
 
 
+@dataclass(frozen=True)
+class History:
+    """A page of claims that have ended. following: the place from which the next page goes on. lately: how
+    many ended in a span until now, by outcome, of those that were looked at.
+    """
+
+    claims: Sequence[PastClaim]
+    following: str | None
+    lately: dict[str, int]
+
+
 def past_claims(
     agent: Agent, *, by: Actor, limit: int, after: str = "", projects: Iterable[Project] | None = None
 ) -> tuple[Sequence[PastClaim], str | None]:
-    """The claims of the agent that have ended in projects that `by` sees, newest first, after this place; and
-    the place from which the next page goes on. A page may be short although there is a next one. Raises
-    Malformed. projects: those that `by` sees, if they have been read.
+    """The claims of a page of `history`, and the place from which the next page goes on."""
+    page = history(agent, by=by, limit=limit, after=after, projects=projects)
+    return page.claims, page.following
+
+
+def history(
+    agent: Agent,
+    *,
+    by: Actor,
+    limit: int,
+    after: str = "",
+    projects: Iterable[Project] | None = None,
+    span: timedelta = DAY,
+) -> History:
+    """The claims of the agent that have ended in projects that `by` sees, newest first, after this place. A
+    page may be short although there is a next one. Raises Malformed. projects: those that `by` sees, if they
+    have been read.
     """
     xid, last = place(after) if after else BEGINNING
     theirs = Project.objects.seen_by(by) if projects is None else projects
@@ -64,12 +90,14 @@ def past_claims(
         "projects": seen,
         "limit": limit + 1,
         "examined": EXAMINED,
+        "span": span,
     }
     rows = sql.rows(PAST_CLAIMS, params)
     claims = [_past_claim(row) for row in rows if row["place"]]
+    lately = {_outcome(kind): number for kind, number in (rows[0]["lately"] or {}).items()}
     if len(claims) > limit:
-        return claims[:limit], claims[limit - 1].place
-    return claims, rows[0]["last"] if rows[0]["examined"] == EXAMINED else None
+        return History(claims[:limit], claims[limit - 1].place, lately)
+    return History(claims, rows[0]["last"] if rows[0]["examined"] == EXAMINED else None, lately)
 
 
 def claims_of_task(
@@ -94,7 +122,7 @@ def _past_claim(row: dict[str, Any]) -> PastClaim:
         phase=row["phase"] or "",
         fence=data["fence"],
         attempt=data.get("attempt"),
-        outcome=row["kind"].removeprefix("task."),
+        outcome=_outcome(row["kind"]),
         kind=data.get("kind", ""),
         why=row["reason"],
         by=row["actor"],
@@ -102,6 +130,10 @@ def _past_claim(row: dict[str, Any]) -> PastClaim:
         ended_at=row["at"],
         holder=_label(data["holder"]) if "holder" in data else row["actor"],
     )
+
+
+def _outcome(kind: str) -> str:
+    return kind.removeprefix("task.")
 
 
 def _label(name: str) -> str:

@@ -1,5 +1,6 @@
 -- The claims of an agent that have ended, newest first, before a place in the journal. Those of other
--- projects than the reader's are left out, so a page of `examined` events may be short.
+-- projects than the reader's are left out, so a page of `examined` events may be short. `lately`: how many of
+-- those examined ended in the span until now, by outcome.
 WITH examined AS MATERIALIZED (
   SELECT e.*
   FROM unnest(%(holders)s::text[]) h(holder)
@@ -52,7 +53,20 @@ SELECT
   t.title,
   t.phase,
   (SELECT count(*) FROM examined) AS examined,
-  (SELECT x.xid::text || '_' || x.id FROM examined x ORDER BY x.xid, x.id LIMIT 1) AS last
+  (SELECT x.xid::text || '_' || x.id FROM examined x ORDER BY x.xid, x.id LIMIT 1) AS last,
+  (
+    SELECT jsonb_object_agg(l.kind, l.number)
+    FROM (
+      SELECT
+        x.kind,
+        count(*) AS number
+      FROM examined x
+      WHERE x.at > clock_timestamp() - %(span)s::interval
+        AND (%(projects)s::bigint[] IS NULL OR x.project_id = ANY (%(projects)s::bigint[]))
+      GROUP BY
+        x.kind
+    ) l
+  ) AS lately
 FROM (SELECT) one
 LEFT JOIN shown e ON true
 LEFT JOIN tickets_task t ON t.id = substr(e.subject, 6)::bigint

@@ -16,7 +16,7 @@ from agents.models import Agent, Key
 from agents.models.agent_presence import MINUTES
 from omoi_site import humanize
 from omoi_site.errors import Malformed
-from tickets.models.claim.history import PastClaim, past_claims
+from tickets.models.claim.history import EXAMINED, History, PastClaim, history
 from tickets.pages.actions.agent import AgentAction
 from tickets.pages.actions.agent_permissions import ADMIN
 from tickets.pages.agents.agent_rows import AgentRow, read_rows
@@ -124,9 +124,9 @@ class AgentPage:
         return self.row.heartbeats.grouped(QUARTER)
 
     @cached_property
-    def _history(self) -> tuple[Sequence[PastClaim], str | None]:
+    def _history(self) -> History:
         after = self.request.GET.get("after", "")
-        read = partial(past_claims, self.agent, by=self.by, limit=CLAIMS, projects=self.projects)
+        read = partial(history, self.agent, by=self.by, limit=CLAIMS, projects=self.projects)
         try:
             return read(after=after)
         except Malformed:
@@ -134,11 +134,19 @@ class AgentPage:
 
     @property
     def history(self) -> list[Done]:
-        return [Done(claim, self.agent.label) for claim in self._history[0]]
+        return [Done(claim, self.agent.label) for claim in self._history.claims]
+
+    @property
+    def lately(self) -> str:
+        """How its claims of the last day ended, as words; for the first page of them."""
+        found = self._history.lately
+        number = f"{EXAMINED:,} and more" if sum(found.values()) >= EXAMINED else ""
+        parts = [f"{found[name]:,} {words}" for name, (_, _, words) in OUTCOMES.items() if name in found]
+        return number or "; ".join(parts) or "nothing ended"
 
     @property
     def following(self) -> str:
-        return self._history[1] or ""
+        return self._history.following or ""
 
     @cached_property
     def pools(self) -> list[PoolRow]:

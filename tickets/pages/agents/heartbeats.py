@@ -11,6 +11,7 @@ from itertools import groupby
 from django.utils import timezone
 
 from agents.models.agent_presence import MINUTES
+from tickets.models.explain.sentences import counted
 
 MOST_GAPS = 5
 
@@ -109,7 +110,7 @@ class Heartbeats:
     def in_words(self) -> str:
         if not self.expected:
             return "Not heard from"
-        return f"Heard from in {self.heard} of the last {self.expected} minutes"
+        return f"Heard from in {self.heard} of the last {counted('minute', self.expected)}"
 
 
 def mark_of(marks: Sequence[bool | None]) -> str:
