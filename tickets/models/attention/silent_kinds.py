@@ -25,7 +25,7 @@ def requeue(values: Values) -> Act:
 
 TICKET_SILENT = Kind(
     "ticket_silent",
-    "Ticket silent",
+    "Holder silent",
     "warn",
     "triangle-alert",
     sql.statement(

@@ -71,7 +71,8 @@ class BulkPage:
     def asked(self) -> Sequence[tuple[str, Any]]:
         """The filter, as it was when this was prepared."""
         names = {"waiting_on": "waits for", "ids": "chosen"}
-        return [(names.get(name, name), value) for name, value in self.bulk.asked.items()]
+        shown = {**self.bulk.asked, **({"error": "the same"} if self.bulk.asked.get("error") else {})}
+        return [(names.get(name, name), value) for name, value in shown.items()]
 
     # -- meanwhile and after
 
