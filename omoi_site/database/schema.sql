@@ -2525,13 +2525,16 @@ CREATE TABLE public.tickets_hourlyfigures (
     ready integer,
     claimed integer,
     checks jsonb DEFAULT '{}'::jsonb NOT NULL,
+    stays jsonb DEFAULT '{}'::jsonb NOT NULL,
+    stuck integer,
     CONSTRAINT tickets_hourlyfigures_claimed_check CHECK ((claimed >= 0)),
     CONSTRAINT tickets_hourlyfigures_completed_check CHECK ((completed >= 0)),
     CONSTRAINT tickets_hourlyfigures_failed_check CHECK ((failed >= 0)),
     CONSTRAINT tickets_hourlyfigures_judged_check CHECK ((judged >= 0)),
     CONSTRAINT tickets_hourlyfigures_lapsed_check CHECK ((lapsed >= 0)),
     CONSTRAINT tickets_hourlyfigures_ready_check CHECK ((ready >= 0)),
-    CONSTRAINT tickets_hourlyfigures_refused_check CHECK ((refused >= 0))
+    CONSTRAINT tickets_hourlyfigures_refused_check CHECK ((refused >= 0)),
+    CONSTRAINT tickets_hourlyfigures_stuck_check CHECK ((stuck >= 0))
 );
 
 
@@ -3206,111 +3209,113 @@ INSERT INTO public.django_migrations (id, app, name, applied) VALUES (32, 'agent
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (33, 'agents', '0028_heard_minutes', now());
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (34, 'agents', '0029_saved_views', now());
 INSERT INTO public.django_migrations (id, app, name, applied) VALUES (35, 'agents', '0030_freezes_of_the_journal', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (36, 'contenttypes', '0002_remove_content_type_name', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (37, 'auth', '0002_alter_permission_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (38, 'auth', '0003_alter_user_email_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (39, 'auth', '0004_alter_user_username_opts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (40, 'auth', '0005_alter_user_last_login_null', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (41, 'auth', '0006_require_contenttypes_0002', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (42, 'auth', '0007_alter_validators_add_error_messages', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (43, 'auth', '0008_alter_user_username_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (44, 'auth', '0009_alter_user_last_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (45, 'auth', '0010_alter_group_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (46, 'auth', '0011_update_proxy_permissions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (47, 'auth', '0012_alter_user_first_name_max_length', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (48, 'omoi_site', '0001_queue', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (49, 'sessions', '0001_initial', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (50, 'tickets', '0001_initial', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (51, 'tickets', '0002_rules', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (52, 'tickets', '0003_bump', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (53, 'tickets', '0004_sweep_errors', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (54, 'tickets', '0005_gates', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (55, 'tickets', '0006_gate_rules', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (56, 'tickets', '0007_paused_at', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (57, 'tickets', '0008_work', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (58, 'tickets', '0009_evidence_in_order', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (59, 'tickets', '0010_verdict_is_whole', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (60, 'tickets', '0011_move_fault', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (61, 'tickets', '0012_granted_with', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (62, 'tickets', '0013_allowed_workflows', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (63, 'tickets', '0014_extended_to', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (64, 'tickets', '0015_limits', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (65, 'tickets', '0016_granted_profiles', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (66, 'tickets', '0017_started_at', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (67, 'tickets', '0018_shown_names', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (68, 'tickets', '0019_forced_with_a_reason', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (69, 'tickets', '0020_found_by_source_id', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (70, 'tickets', '0021_comment', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (71, 'tickets', '0022_awaited', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (72, 'tickets', '0023_not_due', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (73, 'tickets', '0024_texts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (74, 'tickets', '0025_judge', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (75, 'tickets', '0026_workflow_rows', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (76, 'tickets', '0027_identity', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (77, 'tickets', '0028_lists', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (78, 'tickets', '0029_task_list', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (79, 'tickets', '0030_linear_claims', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (80, 'tickets', '0031_late_moves', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (81, 'tickets', '0032_lane_of_project', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (82, 'tickets', '0033_fewer_checks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (83, 'tickets', '0034_floors_between_sweeps', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (84, 'tickets', '0035_evidence_of_commits', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (85, 'tickets', '0036_feedback', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (86, 'tickets', '0037_repository', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (87, 'tickets', '0038_floor_of_rank_and_id', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (88, 'tickets', '0039_acceptance', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (89, 'tickets', '0040_content_in_files', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (90, 'tickets', '0041_workflow_source', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (91, 'tickets', '0042_attention', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (92, 'tickets', '0043_approvals', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (93, 'tickets', '0044_lease_look', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (94, 'tickets', '0045_failed_tasks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (95, 'tickets', '0046_workflow_versions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (96, 'tickets', '0047_check_run', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (97, 'tickets', '0048_held_from_the_index', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (98, 'tickets', '0049_history_cancelled', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (99, 'tickets', '0050_short_conditions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (100, 'tickets', '0051_approvals_of_a_version', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (101, 'tickets', '0052_authors_by_key', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (102, 'tickets', '0053_lane_look', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (103, 'tickets', '0054_check_run_answers', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (104, 'tickets', '0055_evidence_of_text', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (105, 'tickets', '0056_authors_of_reviews', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (106, 'tickets', '0057_releases_of_runs', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (107, 'tickets', '0058_template_launch', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (108, 'tickets', '0059_context', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (109, 'tickets', '0060_operations', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (110, 'tickets', '0061_discoveries', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (111, 'tickets', '0062_visible_texts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (112, 'tickets', '0063_guarded_lanes', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (113, 'tickets', '0064_paused_phases', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (114, 'tickets', '0065_progress_lease', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (115, 'tickets', '0066_late_completions', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (116, 'tickets', '0067_recovery', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (117, 'tickets', '0068_freeze', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (118, 'tickets', '0069_avoided_tasks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (119, 'tickets', '0070_cannot_go_on', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (120, 'tickets', '0071_others_cancelled', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (121, 'tickets', '0072_narrow_lanes', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (122, 'tickets', '0073_sync_timeouts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (123, 'tickets', '0074_pools', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (124, 'tickets', '0075_people', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (125, 'tickets', '0076_wip', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (126, 'tickets', '0077_critical_work', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (127, 'tickets', '0078_claims_by_hand', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (128, 'tickets', '0079_estimates', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (129, 'tickets', '0080_waiting', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (130, 'tickets', '0081_late_tasks', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (131, 'tickets', '0082_wait_gaps', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (132, 'tickets', '0083_standing_tickets', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (133, 'tickets', '0084_figures', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (134, 'tickets', '0085_phase_holds', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (135, 'tickets', '0086_attention_counts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (136, 'tickets', '0087_bulk_acts', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (137, 'tickets', '0088_task_output', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (138, 'tickets', '0089_schedules', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (139, 'tickets', '0090_checks_of_hours', now());
-INSERT INTO public.django_migrations (id, app, name, applied) VALUES (140, 'tickets', '0091_idle_tickets', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (36, 'agents', '0031_claims_of_a_task', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (37, 'contenttypes', '0002_remove_content_type_name', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (38, 'auth', '0002_alter_permission_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (39, 'auth', '0003_alter_user_email_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (40, 'auth', '0004_alter_user_username_opts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (41, 'auth', '0005_alter_user_last_login_null', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (42, 'auth', '0006_require_contenttypes_0002', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (43, 'auth', '0007_alter_validators_add_error_messages', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (44, 'auth', '0008_alter_user_username_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (45, 'auth', '0009_alter_user_last_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (46, 'auth', '0010_alter_group_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (47, 'auth', '0011_update_proxy_permissions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (48, 'auth', '0012_alter_user_first_name_max_length', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (49, 'omoi_site', '0001_queue', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (50, 'sessions', '0001_initial', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (51, 'tickets', '0001_initial', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (52, 'tickets', '0002_rules', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (53, 'tickets', '0003_bump', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (54, 'tickets', '0004_sweep_errors', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (55, 'tickets', '0005_gates', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (56, 'tickets', '0006_gate_rules', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (57, 'tickets', '0007_paused_at', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (58, 'tickets', '0008_work', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (59, 'tickets', '0009_evidence_in_order', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (60, 'tickets', '0010_verdict_is_whole', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (61, 'tickets', '0011_move_fault', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (62, 'tickets', '0012_granted_with', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (63, 'tickets', '0013_allowed_workflows', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (64, 'tickets', '0014_extended_to', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (65, 'tickets', '0015_limits', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (66, 'tickets', '0016_granted_profiles', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (67, 'tickets', '0017_started_at', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (68, 'tickets', '0018_shown_names', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (69, 'tickets', '0019_forced_with_a_reason', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (70, 'tickets', '0020_found_by_source_id', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (71, 'tickets', '0021_comment', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (72, 'tickets', '0022_awaited', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (73, 'tickets', '0023_not_due', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (74, 'tickets', '0024_texts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (75, 'tickets', '0025_judge', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (76, 'tickets', '0026_workflow_rows', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (77, 'tickets', '0027_identity', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (78, 'tickets', '0028_lists', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (79, 'tickets', '0029_task_list', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (80, 'tickets', '0030_linear_claims', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (81, 'tickets', '0031_late_moves', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (82, 'tickets', '0032_lane_of_project', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (83, 'tickets', '0033_fewer_checks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (84, 'tickets', '0034_floors_between_sweeps', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (85, 'tickets', '0035_evidence_of_commits', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (86, 'tickets', '0036_feedback', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (87, 'tickets', '0037_repository', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (88, 'tickets', '0038_floor_of_rank_and_id', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (89, 'tickets', '0039_acceptance', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (90, 'tickets', '0040_content_in_files', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (91, 'tickets', '0041_workflow_source', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (92, 'tickets', '0042_attention', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (93, 'tickets', '0043_approvals', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (94, 'tickets', '0044_lease_look', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (95, 'tickets', '0045_failed_tasks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (96, 'tickets', '0046_workflow_versions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (97, 'tickets', '0047_check_run', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (98, 'tickets', '0048_held_from_the_index', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (99, 'tickets', '0049_history_cancelled', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (100, 'tickets', '0050_short_conditions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (101, 'tickets', '0051_approvals_of_a_version', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (102, 'tickets', '0052_authors_by_key', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (103, 'tickets', '0053_lane_look', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (104, 'tickets', '0054_check_run_answers', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (105, 'tickets', '0055_evidence_of_text', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (106, 'tickets', '0056_authors_of_reviews', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (107, 'tickets', '0057_releases_of_runs', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (108, 'tickets', '0058_template_launch', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (109, 'tickets', '0059_context', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (110, 'tickets', '0060_operations', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (111, 'tickets', '0061_discoveries', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (112, 'tickets', '0062_visible_texts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (113, 'tickets', '0063_guarded_lanes', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (114, 'tickets', '0064_paused_phases', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (115, 'tickets', '0065_progress_lease', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (116, 'tickets', '0066_late_completions', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (117, 'tickets', '0067_recovery', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (118, 'tickets', '0068_freeze', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (119, 'tickets', '0069_avoided_tasks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (120, 'tickets', '0070_cannot_go_on', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (121, 'tickets', '0071_others_cancelled', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (122, 'tickets', '0072_narrow_lanes', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (123, 'tickets', '0073_sync_timeouts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (124, 'tickets', '0074_pools', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (125, 'tickets', '0075_people', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (126, 'tickets', '0076_wip', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (127, 'tickets', '0077_critical_work', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (128, 'tickets', '0078_claims_by_hand', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (129, 'tickets', '0079_estimates', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (130, 'tickets', '0080_waiting', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (131, 'tickets', '0081_late_tasks', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (132, 'tickets', '0082_wait_gaps', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (133, 'tickets', '0083_standing_tickets', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (134, 'tickets', '0084_figures', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (135, 'tickets', '0085_phase_holds', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (136, 'tickets', '0086_attention_counts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (137, 'tickets', '0087_bulk_acts', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (138, 'tickets', '0088_task_output', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (139, 'tickets', '0089_schedules', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (140, 'tickets', '0090_checks_of_hours', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (141, 'tickets', '0091_idle_tickets', now());
+INSERT INTO public.django_migrations (id, app, name, applied) VALUES (142, 'tickets', '0092_stays_and_stuck', now());
 
 
 
@@ -3571,7 +3576,7 @@ INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start,
 INSERT INTO public.tickets_workflowphase (id, name, "position", moves_to, start, gated, automatic, workflow_id, approvals, wip) VALUES (24, 'DONE', 6, '{}', false, false, '', 4, NULL, NULL);
 
 
-SELECT pg_catalog.setval('public.django_migrations_id_seq', 140, true);
+SELECT pg_catalog.setval('public.django_migrations_id_seq', 142, true);
 
 
 SELECT pg_catalog.setval('public.tickets_workflow_id_seq', 4, true);
@@ -4186,6 +4191,9 @@ CREATE INDEX django_session_session_key_c0390e0f_like ON public.django_session U
 
 
 CREATE INDEX event_freezes ON public.agents_event USING btree (xid, id) WHERE ((kind)::text = ANY ((ARRAY['project.frozen'::character varying, 'project.thawed'::character varying])::text[]));
+
+
+CREATE INDEX event_of_claims ON public.agents_event USING btree (subject, number) WHERE (data ? 'held_s'::text);
 
 
 CREATE INDEX event_of_holder ON public.agents_event USING btree (COALESCE(('agent:'::text || (data ->> 'holder'::text)), (actor)::text), xid, id) WHERE (data ? 'held_s'::text);

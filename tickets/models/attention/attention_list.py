@@ -161,8 +161,10 @@ def stuck(query: Query, *, by: Actor) -> frozenset[int]:
 
 def stuck_numbers() -> dict[int, int]:
     """How many tickets `stuck` finds in each project, by its id; without those that have none."""
-    params = {**_reader(Query(), "system:attention"), "most": MOST_COUNTED}
-    return {row["project_id"]: row["number"] for row in sql.rows(stuck_statement(_asked(Query())), params)}
+    params = {**reader_params(Query(), "system:attention"), "most": MOST_COUNTED}
+    return {
+        row["project_id"]: row["number"] for row in sql.rows(stuck_statement(asked_kinds(Query())), params)
+    }
 
 
 # -- the statements: one for each choice of kinds

@@ -56,8 +56,8 @@ class Managing(models.Manager["BulkAct"]):
         Raises Invalid if there is none, or too many, and Forbidden for whoever may change tasks in none of
         the projects. Of what somebody has prepared and not confirmed, the last few are kept.
         """
-        if not Project.objects.allowing(by, RIGHT).filter(pk__in=[each.pk for each in projects]).exists():
-            rights.require(by, RIGHT, projects[0] if projects else None)
+        if not Project.objects.allowing(by, WRITE).filter(pk__in=[each.pk for each in projects]).exists():
+            rights.require(by, WRITE, projects[0] if projects else None)
         if act not in BulkAct.Act.values:
             raise Invalid(f"choose {', '.join(BulkAct.Act.values)}", field="act")
         person = None if isinstance(by, str) else by

@@ -110,7 +110,7 @@ class Heartbeats:
     def in_words(self) -> str:
         if not self.expected:
             return "Not heard from"
-        return f"Heard from in {self.heard} of the last {counted('minute', self.expected)}"
+        return f"Heard from in {self.heard} of the last {counted(self.expected, 'minute')}"
 
 
 def mark_of(marks: Sequence[bool | None]) -> str:
