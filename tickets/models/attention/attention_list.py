@@ -65,8 +65,8 @@ class Place:
 @dataclass(frozen=True)
 class Item:
     """What needs somebody. who: the role that must act. people: the first of those who have it. mine: whether
-    the reader's role can. about: what it is about where that is no ticket, such as the name of an agent. alike: the mark of the error of a task that failed.
-    project: empty if it is about the installation.
+    the reader's role can. about: what it is about where that is no ticket, such as the name of an agent.
+    alike: the mark of the error of a task that failed. project: empty if it is about the installation.
     """
 
     kind: Kind
