@@ -225,8 +225,9 @@ const shortcuts = all("[data-keys]", one("#help") || document).map(({ dataset, c
 }));
 let lastKey = { key: "", at: 0 };
 
+// The box of a row takes no letters, so that keys go on from one that was clicked.
 function typing(element) {
-  return element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName);
+  return element.isContentEditable || element.matches("input:not([data-select]), textarea, select");
 }
 
 // Whether a key is meant as a shortcut.

@@ -123,7 +123,8 @@ document.addEventListener("shortcut", ({ detail }) => { if (STEPS.includes(detai
 function moveFocus(step) {
   const seen = (root) => all("[data-nav]", root).filter((item) => item.checkVisibility());
   const items = seen(document);
-  const at = items.indexOf(document.activeElement);
+  const focused = document.activeElement, row = focused.closest("tr");  // of a table, or none
+  const at = items.indexOf(row && !items.includes(focused) ? one("[data-nav]", row) : focused);
   let next = items[at + (step === "next" ? 1 : -1)] || items[step === "next" ? items.length - 1 : 0];
   if (step === "left" || step === "right") {
     const columns = all(".column").map(seen).filter((column) => column.length);

@@ -35,6 +35,11 @@ document.addEventListener("change", ({ target }) => {
   showChosen();
 });
 
+// From a chosen row `a` leads to what can be done with all that are chosen.
+document.addEventListener("shortcut", ({ detail }) => {
+  if (detail === "act" && chosen.size) one("#choose .choose-bar button")?.focus();
+});
+
 const list = one("#tasks-part");
 if (list) {
   boxes().forEach((box) => { if (box.checked) chosen.add(box.value); });

@@ -100,8 +100,8 @@ DATA = tuple(KINDS)  # what `?data=` may ask for
 
 @dataclass(frozen=True)
 class PhaseTime:
-    """How long tickets were in a phase: the median of those that left it, in seconds and in words, and that of
-    the time before. left: how many of them there were.
+    """How long tickets were in a phase: the median of those that left it, in seconds and in words, and that
+    of the time before. left: how many of them there were.
     """
 
     phase: str

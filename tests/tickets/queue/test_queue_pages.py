@@ -142,7 +142,7 @@ def test_earlier_claims_of_a_task_are_a_link_away(client, operator, task, ada, m
 
     def fences(address):
         text = client.get(address).content.decode()
-        further = re.search(r'id="earlier-claims" href="([^"]+)"', text)
+        further = re.search(r'id="earlier-claims"\s+href="([^"]+)"', text)
         return re.findall(r'id="claim-(\d+)"', text), further and further[1].replace("&amp;", "&")
 
     for _ in range(3):

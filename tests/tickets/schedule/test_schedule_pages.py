@@ -139,7 +139,8 @@ def test_a_ticket_names_the_schedule_that_opened_it(desk, scheduled, operator):
 
     page = desk.get("/tickets/OMO-1/").content.decode()
 
-    assert f'href="/schedules/{schedule.pk}/">nightly</a>' in page
+    assert f'id="to-schedule" href="/schedules/{schedule.pk}/"' in page
+    assert "Opened by the schedule nightly" in text_of(desk.get("/tickets/OMO-1/"))
     assert Ticket.objects.documents([Ticket.objects.get().pk])[0]["schedule"] == str(schedule.pk)
     Ticket.objects.open(schedule.project, TicketSpec("by hand"), by=operator)
     assert "to-schedule" not in desk.get("/tickets/OMO-2/").content.decode()

@@ -194,8 +194,8 @@ def _granted(rows: list[dict[str, Any]]) -> bool:
 
 
 def expect_phases(params: dict[str, Any], *, field: str = "phases") -> None:
-    """Raise Invalid if no workflow has one of the phases: whoever waits there would wait for ever. It is asked
-    of claims that found nothing, so that the others cost no more.
+    """Raise Invalid if no workflow has one of the phases: whoever waits there would wait for ever. It is
+    asked of claims that found nothing, so that the others cost no more.
     """
     if params["phases"]:
         Workflow.objects.expect_phases(params["phases"], field=field)

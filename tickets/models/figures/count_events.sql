@@ -40,7 +40,9 @@ kept AS MATERIALIZED (
   FROM news n
   CROSS JOIN LATERAL (VALUES (0::bigint), (n.project_id)) each(project)
   WHERE n.project_id IS NOT NULL
-    AND n.kind IN ('task.completed', 'task.failed', 'task.lapsed', 'gate.judged', 'task.claimed', 'ticket.moved')
+    AND n.kind IN (
+      'task.completed', 'task.failed', 'task.lapsed', 'gate.judged', 'task.claimed', 'ticket.moved'
+    )
     AND n.hour > clock_timestamp() - {kept}
 ),
 

@@ -96,9 +96,9 @@ workflows AS MATERIALIZED (
 
 -- What was ready and claimed is the mean of those hours that were looked at. `ready_now`: the tasks that are
 -- ready at this moment, counted up to `most`; `noted`: how many were when it was looked at last. `checks`:
--- how often each check passed in the newer steps, and how often not. `stays`, in the first row alone: how many
--- stays in each phase ended in the newer steps or in those before, by the bucket of their length, in the order
--- of the projects' workflows.
+-- how often each check passed in the newer steps, and how often not. `stays`, in the first row alone: how
+-- many stays in each phase ended in the newer steps or in those before, by the bucket of their length, in the
+-- order of the projects' workflows.
 SELECT
   s.step,
   coalesce(sum(h.completed), 0)::int AS completed,
