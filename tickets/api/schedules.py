@@ -19,7 +19,7 @@ from omoi_site.errors import Invalid, NotFound
 from tickets.api.fields import number
 from tickets.api.ticket_templates import OfProjectIn, VariablesField
 from tickets.models import Schedule, ScheduleRun, ScheduleSpec, TicketTemplate
-from tickets.models.schedule.schedule import Misfire, Overlap
+from tickets.models.schedule.schedule_spec import Misfire, Overlap
 
 OVERLAP = (
     "while its last ticket is open: `skip` the run, `queue` it until that has ended, `replace` the ticket"

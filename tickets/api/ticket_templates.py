@@ -20,7 +20,7 @@ from tickets.api.fields import PriorityField, number
 from tickets.api.new_tasks import TaskIn, specs
 from tickets.api.tickets import AcceptanceField, TicketOut, ticket_response
 from tickets.models import Priority, TaskSpec, TemplateSpec, TicketTemplate
-from tickets.models.schedule.ticket_template import MOST_TASKS, NOT_OF_TEMPLATE
+from tickets.models.schedule.template_spec import MOST_TASKS, NOT_OF_TEMPLATE
 from tickets.models.schedule.variables import LABEL, MOST, VALUE, Variable
 
 JOINS = {None: "all", 1: "any"}

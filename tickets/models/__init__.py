@@ -29,9 +29,11 @@ from tickets.models.output.task_output import OutputPiece, TaskOutput
 from tickets.models.queue.bulk_act import BulkAct
 from tickets.models.queue.bulk_batch import BulkBatch
 from tickets.models.repository import NewRepository, Repository
-from tickets.models.schedule.schedule import Schedule, ScheduleSpec
+from tickets.models.schedule.schedule import Schedule
 from tickets.models.schedule.schedule_run import ScheduleRun
-from tickets.models.schedule.ticket_template import TemplateSpec, TicketTemplate
+from tickets.models.schedule.schedule_spec import ScheduleSpec
+from tickets.models.schedule.template_spec import TemplateSpec
+from tickets.models.schedule.ticket_template import TicketTemplate
 from tickets.models.sweep_run import SweepRun
 from tickets.models.task.counts import Tally
 from tickets.models.task.dependants import DependantsUndecided

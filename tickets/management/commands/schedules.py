@@ -13,7 +13,7 @@ from omoi_site import command_base, humanize
 from omoi_site.errors import NotFound
 from tickets.management.lookups import the_project, the_template, value_in
 from tickets.models import Schedule, ScheduleRun, ScheduleSpec
-from tickets.models.schedule.schedule import Misfire, Overlap
+from tickets.models.schedule.schedule_spec import Misfire, Overlap
 
 RUNS = 20  # shown of a schedule
 STEPS = {

@@ -5,22 +5,20 @@ The clock opens what is due (`turn.py`). Each due time has one row, so it is ope
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
 
 from agents.models import Actor, Project, Versioned, rights
-from agents.models.actor import sees_all
-from agents.models.versioned import Locking
 from omoi_site.database import sql
 from omoi_site.errors import Invalid
 from tickets.models.freeze.frozen import frozen
 from tickets.models.schedule import turn, variables
 from tickets.models.schedule.cron_line import LONGEST, ZONE_LENGTH, CronLine
+from tickets.models.schedule.removable import Removable
 from tickets.models.schedule.schedule_run import ScheduleRun
+from tickets.models.schedule.schedule_spec import Misfire, Overlap, ScheduleSpec
 from tickets.models.schedule.ticket_template import TicketTemplate
 from tickets.models.task.need import Need
 from tickets.models.ticket.ticket import Ticket
@@ -35,50 +33,8 @@ PROJECT = sql.statement(__file__, "schedule_project", frozen=frozen("j.id"))
 NOW = "SELECT clock_timestamp() AS now"
 
 
-class Overlap(models.TextChoices):
-    """What becomes of a run while the ticket of an earlier one is open."""
-
-    SKIP = "skip"
-    QUEUE = "queue"
-    REPLACE = "replace"
-
-
-class Misfire(models.TextChoices):
-    """How many of the runs are opened later that nobody opened in time."""
-
-    NONE = "none"
-    ONE = "one"
-    ALL = "all"
-
-
-@dataclass(frozen=True)
-class ScheduleSpec:
-    """A schedule to create. variables: values of those of its template."""
-
-    template: TicketTemplate
-    cron: str
-    timezone: str = "UTC"
-    overlap: str = Overlap.SKIP
-    misfire: str = Misfire.ONE
-    enabled: bool = True
-    variables: Mapping[str, str] = field(default_factory=dict)
-
-
-class ScheduleQuerySet(Locking["Schedule"]):
+class ScheduleQuerySet(Removable["Schedule"]):
     together = ("project", "template")
-
-    def seen_by(self, who: Actor) -> ScheduleQuerySet:
-        """Those of projects that `who` is a member of; the operator and workers see all."""
-        return self if sees_all(who) else self.filter(project__in=Project.objects.seen_by(who).values("pk"))
-
-    def kept(self) -> ScheduleQuerySet:
-        """Those that are not removed."""
-        return self.filter(removed_at=None)
-
-    def before_lock(self, **which: Any) -> None:
-        """The lock of the graph, which a ticket that is opened takes before any row."""
-        if project := self.filter(**which).values_list("project_id", flat=True).first():
-            Need.objects.lock_graph(project)
 
     @sql.atomic
     def create_schedule(self, project: Project, spec: ScheduleSpec, *, by: Actor) -> Schedule:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,15 +14,14 @@ from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from agents.models import Actor, Project, Versioned, rights
-from agents.models.actor import sees_all
-from agents.models.versioned import Locking
 from omoi_site import field_limits
 from omoi_site.database import sql
-from omoi_site.errors import Faults, Invalid, OmoiError
+from omoi_site.errors import Invalid, OmoiError
 from tickets.models.schedule import variables
+from tickets.models.schedule.removable import Removable
+from tickets.models.schedule.template_spec import TemplateSpec, stored_tasks, task_of
 from tickets.models.schedule.variables import Variable
-from tickets.models.task.need import Need
-from tickets.models.task.task_spec import NeedSpec, TaskSpec
+from tickets.models.task.task_spec import TaskSpec
 from tickets.models.ticket.fields import Priority
 from tickets.models.ticket.ticket import Ticket
 from tickets.models.ticket.ticket_spec import TicketSpec
@@ -32,19 +31,11 @@ NAME = RegexValidator(
     r"\A[a-z0-9][a-z0-9._-]{0,62}\Z", "small letters, digits and . _ -, a letter or digit first"
 )
 MOST_OF_PROJECT = 200
-MOST_TASKS = 200
 TEXTS = ("title", "description")  # of the ticket, and of each task
 EDITABLE = {
     *("name", "title", "description", "priority", "labels", "acceptance", "workflow"),
     *("tasks", "variables"),
 }
-# What a task of a template cannot say: its ticket is not there yet, and it may be opened at any time.
-NOT_OF_TEMPLATE = {
-    "needed_by": "no task of another ticket can wait for a task of a template",
-    "not_before": "a task of a template has no time of its own",
-    "deadline": "a task of a template has no time of its own",
-}
-_DEFAULTS = asdict(TaskSpec(""))
 
 
 class TemplateInUse(OmoiError):
@@ -54,36 +45,8 @@ class TemplateInUse(OmoiError):
     title = "The template is in use"
 
 
-@dataclass(frozen=True)
-class TemplateSpec:
-    """A template to create. workflow: its name; empty: that of the project."""
-
-    name: str
-    title: str
-    description: str = ""
-    priority: int = Priority.MEDIUM
-    labels: Sequence[str] = ()
-    acceptance: Sequence[str] = ()
-    workflow: str = ""
-    tasks: Sequence[TaskSpec] = ()
-    variables: Sequence[Variable] = ()
-
-
-class TicketTemplateQuerySet(Locking["TicketTemplate"]):
+class TicketTemplateQuerySet(Removable["TicketTemplate"]):
     together = ("project",)
-
-    def seen_by(self, who: Actor) -> TicketTemplateQuerySet:
-        """Those of projects that `who` is a member of; the operator and workers see all."""
-        return self if sees_all(who) else self.filter(project__in=Project.objects.seen_by(who).values("pk"))
-
-    def kept(self) -> TicketTemplateQuerySet:
-        """Those that are not removed."""
-        return self.filter(removed_at=None)
-
-    def before_lock(self, **which: Any) -> None:
-        """The lock of the graph, which a ticket that is tried out takes before any row."""
-        if project := self.filter(**which).values_list("project_id", flat=True).first():
-            Need.objects.lock_graph(project)
 
     @sql.atomic
     def create_template(self, project: Project, spec: TemplateSpec, *, by: Actor) -> TicketTemplate:
@@ -184,7 +147,7 @@ class TicketTemplate(Versioned):
 
     @property
     def task_specs(self) -> list[TaskSpec]:
-        return [_task(each) for each in self.tasks]
+        return [task_of(each) for each in self.tasks]
 
     @property
     def texts(self) -> dict[str, str]:
@@ -203,7 +166,9 @@ class TicketTemplate(Versioned):
         values = {**variables.of_time(at), **variables.chosen(self.declared, given)}
         variables.expect_short(list(self.texts.values()), values)
         tasks = [
-            _task({**task, **{name: variables.filled(task[name], values) for name in TEXTS if name in task}})
+            task_of(
+                {**task, **{name: variables.filled(task[name], values) for name in TEXTS if name in task}}
+            )
             for task in self.tasks
         ]
         return TicketSpec(
@@ -286,39 +251,10 @@ def _stored(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of a spec as the columns have them. Raises Invalid for tasks that no template can have."""
     stored = dict(values)
     if "tasks" in stored:
-        stored["tasks"] = _stored_tasks(stored["tasks"])
+        stored["tasks"] = stored_tasks(stored["tasks"])
     if "variables" in stored:
         stored["variables"] = variables.stored(stored["variables"])
     for name in ("labels", "acceptance"):
         if name in stored:
             stored[name] = list(stored[name])
     return stored
-
-
-def _stored_tasks(tasks: Sequence[TaskSpec]) -> list[dict[str, Any]]:
-    if len(tasks) > MOST_TASKS:
-        raise Invalid(f"at most {MOST_TASKS} tasks are allowed; there are {len(tasks)}", field="tasks")
-    faults = Faults()
-    for place, task in enumerate(tasks):
-        for name, fault in NOT_OF_TEMPLATE.items():
-            if getattr(task, name):
-                faults.add(f"tasks.{place}.{name}", fault)
-        for number, need in enumerate(task.needs):
-            if isinstance(need.on, int):
-                wrong = "a task of a template needs others of it by their ref"
-                faults.add(f"tasks.{place}.needs.{number}", wrong)
-    faults.check()
-    return [
-        {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(task).items()
-            if value != _DEFAULTS[name] and name not in NOT_OF_TEMPLATE
-        }
-        | {"title": task.title}
-        for task in tasks
-    ]
-
-
-def _task(stored: Mapping[str, Any]) -> TaskSpec:
-    needs = [NeedSpec(**need) for need in stored.get("needs", ())]
-    return TaskSpec(**{**stored, "needs": needs})

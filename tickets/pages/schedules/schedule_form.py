@@ -12,7 +12,7 @@ from agents.models import Project
 from omoi_site.errors import Invalid, OmoiError
 from tickets.models import Schedule, ScheduleSpec, TicketTemplate
 from tickets.models.schedule.cron_line import CronLine, offered_zones
-from tickets.models.schedule.schedule import Misfire, Overlap
+from tickets.models.schedule.schedule_spec import Misfire, Overlap
 from tickets.models.schedule.variables import Variable
 from tickets.pages.patterns.fields import Field, Fields
 from tickets.pages.schedules.rows import MISFIRE, OVERLAP
