@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import zoneinfo
 from datetime import timedelta
 from itertools import takewhile
 
@@ -9,7 +11,7 @@ import pytest
 
 from omoi_site.errors import Invalid
 from tests.tickets.schedule.conftest import at
-from tickets.models.schedule.cron_line import LONGEST, CronLine
+from tickets.models.schedule.cron_line import LONGEST, CronLine, zones
 
 BERLIN, LORD_HOWE = "Europe/Berlin", "Australia/Lord_Howe"  # the second sets its clocks by half an hour
 
@@ -93,3 +95,29 @@ def test_a_line_that_cannot_be(line, why):
 def test_a_zone_that_is_not(zone, why):
     with pytest.raises(Invalid, match=why):
         CronLine.read("@daily", zone)
+
+
+@pytest.fixture
+def no_zones():
+    """A machine without the files of time zones."""
+
+    def forget():
+        zoneinfo.ZoneInfo.clear_cache()
+        zones.cache_clear()
+
+    zoneinfo.reset_tzpath(to=[])
+    forget()
+    yield
+    zoneinfo.reset_tzpath()
+    forget()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("tzdata") is not None, reason="the package brings the zones")
+def test_utc_needs_no_files_of_time_zones(no_zones):
+    line = CronLine.read("0 3 * * *", "UTC")
+    assert line.upcoming(at("2027-01-10T03:00Z"), 1) == [at("2027-01-11T03:00Z")]
+
+    elsewhere = CronLine("0 3 * * *", BERLIN)  # stored on another machine
+    with pytest.raises(Invalid, match="there is no time zone Europe/Berlin"):
+        elsewhere.upcoming(at("2027-01-10T03:00Z"), 1)
+    assert elsewhere.at(at("2027-07-10T03:00Z")).isoformat() == "2027-07-10T03:00:00+00:00"

@@ -9,6 +9,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Member
+from omoi_site.errors import Invalid
+from tests.support.api_client import api_of
 from tests.tickets.schedule.conftest import opens, titles
 from tickets.models import Schedule, ScheduleRun, Ticket, TicketSpec, TicketTemplate
 from tickets.models.schedule.cron_line import zone_fault
@@ -194,3 +196,20 @@ def test_few_statements_for_any_number_of_runs(desk, scheduled, template):
 
     assert counts[:2] == counts[2:]
     assert max(counts) <= 15
+
+
+def test_a_zone_that_this_machine_does_not_know_is_told_and_holds_up_no_other(desk, scheduled, operator):
+    """As after a restore on a machine with older time zones."""
+    strange, other = scheduled(), scheduled()
+    Schedule.objects.filter(pk=strange.pk).update(timezone="Mars/Base")
+
+    with pytest.raises(Invalid, match="there is no time zone Mars/Base"):
+        opens("2027-01-10T03:00Z")
+
+    assert list(ScheduleRun.objects.values_list("schedule", flat=True)) == [other.pk]
+    assert "Unknown time zone" in text_of(desk.get("/schedules/?project=OMO"))
+    assert "Unknown time zone" in text_of(desk.get(f"/schedules/{strange.pk}/"))
+    assert api_of(operator).get(f"/schedules/{strange.pk}").json()["next"] == []
+    edited = {**form_of(strange.template), "step": "save", "version": strange.version}
+    assert desk.post(f"/schedules/{strange.pk}/edit/", edited).status_code == 302
+    opens("2027-01-10T04:00Z")

@@ -12,13 +12,13 @@ import functools
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice, takewhile
 
 from cronsim import CronSim, CronSimError
 
 from omoi_site import field_limits
-from omoi_site.errors import Faults, short
+from omoi_site.errors import Faults, Invalid, short
 
 LONGEST, ZONE_LENGTH = 100, 64
 MACROS = {
@@ -78,7 +78,11 @@ class CronLine:
         return CronSim(self.fields, SOMEDAY).explain()
 
     def following(self, at: datetime) -> Iterator[datetime]:
-        """When it is due after `at`, each time later than the one before."""
+        """When it is due after `at`, each time later than the one before. Raises Invalid where this machine
+        does not know its zone.
+        """
+        if fault := zone_fault(self.zone):
+            raise Invalid(fault, field="timezone")
         last = at
         for due in CronSim(self.fields, at.astimezone(self._zone)):
             moment = due.astimezone(UTC)
@@ -111,12 +115,18 @@ class CronLine:
             back *= 2
 
     def at(self, moment: datetime) -> datetime:
-        """The moment as the clocks of its zone show it."""
-        return moment.astimezone(self._zone)
+        """The moment as the clocks of its zone show it; in UTC, where that is not known."""
+        return moment.astimezone(self._zone if self.zone_known else UTC)
 
     @property
-    def _zone(self) -> zoneinfo.ZoneInfo:
-        return zoneinfo.ZoneInfo(self.zone)
+    def zone_known(self) -> bool:
+        """Whether this machine knows its zone: that may be another one than where it was stored."""
+        return not zone_fault(self.zone)
+
+    @property
+    def _zone(self) -> tzinfo:
+        # UTC needs none of the files of time zones, which a small container does not have
+        return UTC if self.zone == "UTC" else zoneinfo.ZoneInfo(self.zone)
 
 
 def never_due(text: str) -> str:

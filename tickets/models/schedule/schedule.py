@@ -174,8 +174,12 @@ class Schedule(Versioned):
         return self.enabled and self.removed_at is None
 
     def upcoming(self, now: datetime, count: int = SHOWN_NEXT) -> list[datetime]:
-        """When it is due next; nothing while it is switched off."""
-        return self.line.upcoming(now, count) if self.active else []
+        """When it is due next; nothing while it is switched off, or where its zone is not known."""
+        return self.line.upcoming(now, count) if self.active and self.line.zone_known else []
+
+    def next_after(self, now: datetime) -> datetime | None:
+        """Its next time; None while it is switched off. Raises Invalid where its zone is not known."""
+        return next(iter(self.line.upcoming(now, 1)), None) if self.active else None
 
     def settings(self) -> dict[str, Any]:
         """What people set, as the journal tells it."""
@@ -184,7 +188,7 @@ class Schedule(Versioned):
 
     def begin(self, now: datetime) -> None:
         """Go on with the first time after now; nothing before it counts as missed."""
-        self.next_at = next(iter(self.upcoming(now, 1)), None)
+        self.next_at = self.next_after(now)
         self.look_at = self.next_at
 
     def expect_kept(self) -> None:

@@ -33,7 +33,7 @@ def take(schedule: Any, now: datetime) -> None:
     """Note what was due up to now, open what can be opened, and say when to look again."""
     if schedule.next_at and schedule.next_at <= now:
         _note_due(schedule, schedule.next_at, now)
-        schedule.next_at = next(iter(schedule.upcoming(now, 1)), None)
+        schedule.next_at = schedule.next_after(now)
     again_s = _open_owed(schedule)
     looks = [schedule.next_at, now + timedelta(seconds=again_s) if again_s else None]
     schedule.look_at = min(filter(None, looks), default=None)

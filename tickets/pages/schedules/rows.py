@@ -82,6 +82,8 @@ class ScheduleRow:
             return "Removed", "neutral", "x"
         if not self.schedule.enabled:
             return "Off", "neutral", "circle-pause"
+        if not self.schedule.line.zone_known:
+            return "Unknown time zone", "bad", "ban"
         if self.owed:
             return f"{self.owed} owed", "warn", "clock"
         return "On", "ok", "circle-check"
