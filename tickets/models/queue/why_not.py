@@ -27,7 +27,7 @@ WORDS = {
     "completed": "done already",
     "claimed": "at work already",
     "pending": "waiting in the queue already",
-    "failed": "failed: retry them first",
+    "failed": "failed; retry them first",
     "cancelled": "cancelled already",
     "ended": "no longer open",
     "phase_left": "of tickets that have ended or left the phase of the task",
