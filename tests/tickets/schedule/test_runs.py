@@ -170,6 +170,29 @@ def test_a_full_phase_counts_too(scheduled, project, operator):
     assert told(schedule) == [("10 03:00", "opened", "")]
 
 
+def test_a_ticket_that_is_replaced_makes_room(scheduled, project, operator, ada):
+    phases = [
+        {"name": "WORK", "to": ["DONE"], "wip": {"limit": 1}},
+        {"name": "DONE", "to": []},
+    ]
+    allow_workflow(project, Workflow.objects.install({"name": "narrow", "phases": phases}))
+    Project.objects.act(project.pk, "edit", max_tickets=1, by=operator)
+    schedule = scheduled(overlap="replace")
+    TicketTemplate.objects.act(schedule.template_id, "edit", workflow="narrow", by=operator)
+    opens("2027-01-10T03:00Z")
+    Task.objects.claim(by=ada)
+
+    opens("2027-01-10T04:00Z")
+    assert told(schedule) == [("10 03:00", "opened", ""), ("10 04:00", "opened", "")]
+    assert [ticket.phase for ticket in Ticket.objects.order_by("pk")] == ["CANCELLED", "WORK"]
+
+    # where another fills it, nothing is cancelled for nothing
+    TicketTemplate.objects.open(schedule.template_id, {}, by=operator)
+    opens("2027-01-10T05:00Z")
+    assert told(schedule)[-1] == ("10 05:00", "owed", "full")
+    assert [ticket.phase for ticket in Ticket.objects.order_by("pk")] == ["CANCELLED", "WORK", "WORK"]
+
+
 def test_what_is_owed_for_long_needs_somebody(scheduled, project, operator):
     schedule = scheduled(overlap="queue")
     opens("2027-01-10T03:00Z")

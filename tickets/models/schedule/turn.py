@@ -29,6 +29,10 @@ _CLOCK = sql.ClockTimestamp()
 WAITS_FOR_EARLIER = "an earlier run is still owed"
 
 
+class NoRoom(Exception):
+    """Its project, or the phase that a ticket would begin in, is full."""
+
+
 def take(schedule: Any, now: datetime) -> None:
     """Note what was due up to now, open what can be opened, and say when to look again."""
     if schedule.next_at and schedule.next_at <= now:
@@ -115,22 +119,22 @@ def _last_open(schedule: Any) -> Ticket | None:
 def _waits(schedule: Any, run: ScheduleRun, before: Ticket | None) -> int:
     if before and schedule.overlap == "queue":
         return _owe(schedule, run, Why.OVERLAP, f"{before.key} is still open", LOOK_AGAIN_S)
-    try:
-        workflow = Workflow.objects.of_project(schedule.project, schedule.template.workflow)
-    except OmoiError as refusal:
-        return _refused(schedule, run, refusal)
-    if told := full(schedule.project, workflow):
-        return _owe(schedule, run, Why.FULL, told, LOOK_AGAIN_S)
     return 0
 
 
 def _opened(schedule: Any, run: ScheduleRun, before: Ticket | None) -> int:
+    """A ticket that is replaced makes room; where there is none all the same, it stays."""
     try:
         with transaction.atomic():
             if before:
                 reason = f"replaced by the next run of the schedule {schedule.pk} ({schedule.template.name})"
                 Ticket.objects.act(before.pk, "cancel", by=BY, reason=reason)
+            workflow = Workflow.objects.of_project(schedule.project, schedule.template.workflow)
+            if told := full(schedule.project, workflow):
+                raise NoRoom(told)
             ticket = schedule.open_ticket(run.due_at, by=BY)
+    except NoRoom as none:
+        return _owe(schedule, run, Why.FULL, str(none), LOOK_AGAIN_S)
     except OmoiError as refusal:
         return _refused(schedule, run, refusal)
     _change(run, State.OPENED, Why.NONE, "", ticket=ticket)
