@@ -1,5 +1,5 @@
-"""Removable: what templates and schedules share. They belong to a project; what is removed leaves the lists, and
-can be put back.
+"""Removable: what templates and schedules share. They belong to a project; what is removed leaves the lists,
+and can be put back.
 """
 
 from __future__ import annotations
