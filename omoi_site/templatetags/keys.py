@@ -44,7 +44,7 @@ KEYS = (
     Key("h", "Column to the left", act="left"),
     Key("l", "Column to the right", act="right"),
     Key("Enter", "Open", native=True),
-    Key("x", "Select the card or item", act="select"),
+    Key("x", "Select the task", act="select"),
     Key("[", "Previous ticket of the view", click="#previous-ticket"),
     Key("]", "Next ticket of the view", click="#next-ticket"),
     Key("a", "Move the ticket on, or act on the chosen item", click="[id^=main-]", act="act"),

@@ -91,18 +91,30 @@ stayed AS MATERIALIZED (
   FROM kept n
   CROSS JOIN LATERAL (
     SELECT
+      h.ticket_id,
+      h.move,
       h.from_phase AS phase,
-      extract(epoch FROM h.at - entered.at)::float8 AS seconds
-    FROM tickets_ticket k
-    JOIN tickets_phasemove h ON h.ticket_id = k.id
+      h.at
+    FROM tickets_phasemove h
+    WHERE h.ticket_id = (
+        SELECT k.id
+        FROM tickets_ticket k
+        WHERE k.key = CASE WHEN n.kind = 'ticket.moved' THEN substr(n.subject, 8) END
+      )
       AND h.xid = n.xid
       AND h.from_phase = n.data ->> 'from'
       AND h.to_phase = n.data ->> 'to'
-    JOIN tickets_phasemove entered ON entered.ticket_id = k.id
-      AND entered.move = h.move - 1
-    WHERE k.key = CASE WHEN n.kind = 'ticket.moved' THEN substr(n.subject, 8) END
     ORDER BY h.move DESC
     LIMIT 1
+  ) h
+  CROSS JOIN LATERAL (
+    SELECT
+      h.phase,
+      extract(epoch FROM h.at - e.at)::float8 AS seconds
+    FROM tickets_phasemove e
+    WHERE e.ticket_id = h.ticket_id
+      AND e.move = h.move - 1
+    OFFSET 0
   ) s
   WHERE n.kind = 'ticket.moved'
     AND s.phase <> 'CANCELLED'
