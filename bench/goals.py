@@ -87,6 +87,8 @@ GOALS = [
     Goal("ticket page of 500 tasks vs an empty page", "pages", "ticket page", 8, 15, more=False),
     Goal("board of 10,000 tickets vs an empty page", "pages", "board", 8, 15, more=False),
     Goal("overview of 10,000 tickets vs an empty page", "pages", "overview", 8, 10, more=False),
+    Goal("list of tasks of 10,000 tickets vs an empty page", "pages", "list of tasks", 8, 10, more=False),
+    Goal("agents beside 10,000 tickets vs an empty page", "pages", "agents", 8, 10, more=False),
     Goal("last move after last completion, s", "backlog", "last move", 1, 3, more=False, absolute=True),
     Goal("item of 20,000 vs of 2,000", "backlog", "CPU of an item", 1.0, 1.2, more=False),
     Goal("each load at once vs alone", "together", "load ", 0.5, 0.4),

@@ -1,5 +1,6 @@
-"""CPU of a ticket page with 500 tasks, of a board of 10,000 tickets and of their overview, beside an empty
-page: the signed-in frame without content. Every request of the first screen counts, PostgreSQL's part too.
+"""CPU of a ticket page with 500 tasks, and of the board, the overview, the tasks and the agents beside 10,000
+tickets, compared with an empty page: the signed-in frame without content. Every request of the first screen
+counts, PostgreSQL's part too.
 
 python3 manage.py bench pages [--json] [--rounds 5] [--quick]
 """
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
             f"ticket page, {tasks:,} tasks": f"/tickets/{scene.graph}/",
             f"board, {tickets:,} tickets": board,
             f"overview, {tickets:,} tickets": "/",
+            f"list of tasks, {tickets:,} tickets": "/tasks/",
+            f"agents, {tickets:,} tickets": "/agents/",
         }
         measures = []
         for name, address in addresses.items():
