@@ -46,6 +46,7 @@ def test_a_view_is_saved_once_shown_everywhere_renamed_and_deleted(page, operato
     assert f'{link} aria-current="page">' in text(page.get("/board/?project=OMO&state=failed"))
 
     pk = SavedView.objects.get().pk
+    assert f'id="name-{pk}"' in text(page.get("/account/"))
     assert page.post("/account/", {"act": "rename", "view": pk, "name": "Broken"}).status_code == 302
     assert [name for _, name, _, _ in views()] == ["Broken"]
     assert "Broken was deleted" in text(page.post("/account/", {"act": "remove", "view": pk}, follow=True))
