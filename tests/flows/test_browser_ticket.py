@@ -221,7 +221,7 @@ def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, deli
     expect(last).to_be_in_viewport()
     page.locator("#as-list").click()
     expect(page.locator(".pages")).to_contain_text("151 to 160 of 160")  # where that task is
-    page.get_by_role("link", name="Previous").click()
+    page.get_by_role("link", name="Previous", exact=True).click()
     expect(page.locator(".pages")).to_contain_text("101 to 150 of 160")
     phone = window(size=PHONE).go(f"/tickets/{delivery.key}/")
     expect(phone.locator("#graph")).to_be_hidden()
