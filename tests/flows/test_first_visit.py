@@ -36,6 +36,15 @@ NO_PAGE = {
     "workflows/<str:name>/use/": "a form of the page of a workflow",
     "repositories/add/": "a form of the page of repositories",
     "repositories/<int:pk>/<slug:name>/": "the same",
+    "projects/<str:key>/<slug:act>/": "a form of the page of a project",
+    "schedules/<int:pk>/<slug:name>/": "a form of the page of a schedule",
+    "templates/<int:pk>/<slug:name>/": "a form of the page of a template",
+    "tasks/bulk/": "a form of the list of tasks",
+    "tasks/bulk/<int:pk>/": "stands once an act on many tasks is prepared",
+    "tasks/bulk/<int:pk>/<slug:name>/": "a form of that page",
+    "tasks/<str:key>/output/": "a text to download",
+    "tickets/<str:key>/previous/": "leads on to another ticket",
+    "tickets/<str:key>/next/": "the same",
 }
 
 
