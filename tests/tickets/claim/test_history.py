@@ -157,6 +157,7 @@ def test_a_page_reads_the_index_and_not_the_journal(task, ada):
                 "projects": "NULL",
                 "limit": "5",
                 "examined": "5",
+                "span": "interval '1 day'",
             }.items()
         }
         plan = "\n".join(row[0] for row in link.execute(f"EXPLAIN {text}".encode()))
