@@ -8,6 +8,7 @@ from agents.models import Agent, AgentSpec, Project, ProjectSpec
 from omoi_site.database import sql
 from tests.factories import fail
 from tests.support.costs import costs
+from tests.support.vacuum import vacuum
 from tests.tickets.attention.test_ticket_silent import silent
 from tickets.models import AttentionCount, SweepRun, Task, TaskSpec, Ticket, TicketSpec
 from tickets.models.attention import attention_list
@@ -16,6 +17,16 @@ from tickets.models.attention.attention_list import Query
 from tickets.models.frame import frame
 
 pytestmark = pytest.mark.django_db
+READ = [
+    "agents_agent",
+    "agents_agentpresence",
+    "agents_project",
+    "tickets_attentioncount",
+    "tickets_lane",
+    "tickets_task",
+    "tickets_ticket",
+    "tickets_ticketwait",
+]
 
 
 def sweep():
@@ -72,6 +83,7 @@ def test_without_a_clock_it_is_counted_by_whoever_asks(busy, ticket, operator):
     assert number(operator) == listed(operator)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_it_costs_the_same_however_many_agents_are_silent(project, ticket, operator):
     found = []
     for count in (5, 60):
@@ -84,6 +96,7 @@ def test_it_costs_the_same_however_many_agents_are_silent(project, ticket, opera
             assert Task.objects.claim(by=agent)
         silent(*agents)
         sweep()
+        vacuum(*READ)
         with costs() as seen:
             items = number(operator)
         [frame] = [each.buffers for each in seen if "tickets_attentioncount" in each.text]
