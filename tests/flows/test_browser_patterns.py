@@ -83,7 +83,7 @@ def test_they_are_for_everybody(window, operator, ticket, task, theme, size):
     Ticket.objects.move(ticket.pk, "CANCELLED", by=operator, reason="not wanted")
     for name in ("", "sync/"):
         page = shown.go(f"/tickets/{ticket.key}/patterns/{name}")
-        expect(page.locator(".notice")).to_contain_text("takes no more tasks")
+        expect(page.locator("main .notice")).to_contain_text("takes no more tasks")
         whole(shown, size)
     assert [said for said in shown.complaints if "422" not in said] == []
     assert shown.elsewhere == []

@@ -19,6 +19,7 @@ found AS (
       WHERE t.ticket_id = f.id
         AND t.state IN ('pending', 'claimed')
         AND (t.state = 'claimed' OR {ready} AND t.lane_id = ANY (ARRAY(SELECT id FROM served)))
+      OFFSET 0  -- asked of each of these tickets, not of all tasks at once
     ) AS moving
   FROM (
     SELECT DISTINCT
