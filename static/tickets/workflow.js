@@ -52,11 +52,16 @@ function say(text) {
   one("#workflow-state").textContent = text;
 }
 
+// Of the validator: "Saving…" stays until that has its answer.
+function report(text) {
+  if (!editor.readOnly) say(text);
+}
+
 function checkSoon(wait = REST_AFTER_TYPING_MS) {
   clearTimeout(check.timer);
   if (check.busy) return;  // when its answer comes, the newest text is sent
-  if (editor.value === check.text) return say("");
-  say("Checking…");
+  if (editor.value === check.text) return report("");
+  report("Checking…");
   check.timer = setTimeout(sendCheck, wait);
 }
 
@@ -68,19 +73,19 @@ async function sendCheck() {
   check.busy = false;
   if (editor.value !== asked || check.again) return checkSoon(0);
   if (!answer) {
-    say("Not checked: no connection. Your text stays here.");
+    report("Not checked: no connection. Your text stays here.");
     check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
   } else if (answer.redirected) {
-    say("Not checked: you are signed out. Sign in in another tab; your text stays here.");
+    report("Not checked: you are signed out. Sign in in another tab; your text stays here.");
     check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
   } else if (answer.status !== 200) {
-    say("Not checked: the server refused. Your text stays here.");
+    report("Not checked: the server refused. Your text stays here.");
     await renewTokens();  // somebody who signed in again has another one
     check.timer = setTimeout(sendCheck, TRY_AGAIN_MS);
   } else {
     check.text = asked;
     show(answer.text);
-    say("");
+    report("");
   }
 }
 

@@ -216,9 +216,15 @@ def test_a_text_that_is_being_saved_outlives_being_signed_out(window, operator):
     Workflow.objects.install(TEXT, by=operator)
     page = window().live("/workflows/quick/")
     mine = TEXT.replace("TODO", "MINE")
-    page.fill("#workflow-text", mine)
+    checks = []
+    page.route("**/check-workflow/", lambda route: checks.append(route))
+    with page.expect_request("**/check-workflow/"):
+        page.fill("#workflow-text", mine)
     page.route("**/workflows/quick/", lambda route: route.continue_() if reads(route) else None)
     page.locator("#workflow-save").click()
+    with page.expect_response("**/check-workflow/"):
+        checks[0].continue_()
+    expect(page.locator("#workflow-faults")).to_contain_text("Valid")
     expect(page.locator("#workflow-state")).to_have_text("Saving…")
     Session.objects.all().delete()
 
