@@ -29,21 +29,34 @@ def history_of(operator: Any, note: Callable[[], Any] = lambda: None) -> type[Hi
 
 
 def run(operator: Any, acts: int, seed: int, *, note: Callable[[], Any] = lambda: None) -> None:
-    """Histories with about so many acts in all; the same seed gives the same ones. Raises AssertionError with
-    the acts of the first history that goes wrong.
+    """Histories with at least so many acts in all; the same seed gives the same ones. Raises AssertionError,
+    which lists the acts of the first history that goes wrong.
     """
-    history = history_of(operator, note)
-    history._hypothesis_internal_use_seed = seed
+    done = 0
+
+    def noted() -> None:
+        nonlocal done
+        done += 1
+        note()
+
+    history = history_of(operator, noted)
     with kept_plans():
-        run_state_machine_as_test(
-            history,
-            settings=settings(
-                max_examples=-(-acts // ACTS) + 1,  # the first one does the least
-                stateful_step_count=ACTS,
-                deadline=None,
-                database=None,
-                phases=[Phase.generate],
-                report_multiple_bugs=False,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        while done < acts:  # some histories are shorter than ACTS
+            history._hypothesis_internal_use_seed = seed
+            seed += 2**32
+            _run(history, -(-(acts - done) // ACTS) + 1)  # the first one does the least
+
+
+def _run(history: type[History], histories: int) -> None:
+    run_state_machine_as_test(
+        history,
+        settings=settings(
+            max_examples=histories,
+            stateful_step_count=ACTS,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

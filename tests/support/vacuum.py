@@ -26,4 +26,7 @@ def vacuum(*tables: str) -> None:
     with cluster.superuser(connection.settings_dict["NAME"]) as link:
         link.autocommit = True
         assert until(lambda: not link.execute(HOLDERS, [own]).fetchall()), "a transaction is left open"
+        # A row is seen by everybody only once its commit is on disk, which the tests' server does later.
+        link.execute("SET synchronous_commit = on")
+        link.execute("SELECT pg_current_xact_id()")
         link.execute(f"VACUUM ANALYZE {', '.join(tables)}".encode())
