@@ -1,5 +1,5 @@
 """How late a change is visible in an open page: the 95th percentile of 100 changes, in a real browser, on the
-board, the overview and the list of agents; with the line as it is, and with 200 ms of latency.
+board, the overview and the lists of agents and tasks; with the line as it is, and with 200 ms of latency.
 
 python3 manage.py bench visible [--json] [--rounds 1] [--quick] [--changes 100] [--chromium PATH]
 """
@@ -137,6 +137,7 @@ def run(options: argparse.Namespace, step: Callable[[], Any]) -> tuple[list[Meas
             "board": (f"/board/?project={project}", partial(rename, api, f"/tickets/{ticket}")),
             "overview": ("/", partial(rename, api, f"/tasks/{task}")),
             "agents": ("/agents/", partial(tell, api, agent)),
+            "tasks": (f"/tasks/?ticket={ticket}", partial(rename, api, f"/tasks/{task}")),
         }
         measures, medians = [], {}
         for name, (address, change) in pages.items():
@@ -162,7 +163,7 @@ def tell(api: Api, agent: str, mark: str) -> None:
 
 
 def steps(options: argparse.Namespace) -> int:
-    return 3 * len(LINES) * int(options.rounds)
+    return 4 * len(LINES) * int(options.rounds)
 
 
 def arguments() -> argparse.ArgumentParser:
