@@ -52,7 +52,6 @@ CROSS JOIN generate_series(1, %(tasks)s) n
 WHERE k.project_id = %(project)s
   AND NOT EXISTS (SELECT FROM tickets_task t WHERE t.ticket_id = k.id)
 """
-TABLES = ("tickets_ticket", "tickets_task", "agents_agent_projects", "agents_member", "agents_project")
 
 
 def many_tickets(project: Any, tickets: int, *, tasks: int = 0, deadline: datetime | None = None) -> None:
@@ -64,4 +63,4 @@ def many_tickets(project: Any, tickets: int, *, tasks: int = 0, deadline: dateti
     with transaction.atomic():
         sql.rows(TICKETS, params)
         sql.rows(TASKS, params)
-    vacuum(*TABLES)
+    vacuum()

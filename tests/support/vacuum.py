@@ -17,9 +17,9 @@ WHERE datname = current_database()
 """
 
 
-def vacuum(*tables: str) -> None:
-    """VACUUM and ANALYZE them, once nobody sees their past rows any more. Rows of an open transaction of ours
-    would count as none.
+def vacuum() -> None:
+    """VACUUM and ANALYZE all tables of ours, once nobody sees their past rows any more. Rows of an open
+    transaction of ours would count as none.
     """
     assert not connection.in_atomic_block, "the rows of a test without transaction=True are seen by nobody"
     own = sql.one("SELECT pg_backend_pid() AS pid")["pid"]
@@ -29,4 +29,5 @@ def vacuum(*tables: str) -> None:
         # A row is seen by everybody only once its commit is on disk, which the tests' server does later.
         link.execute("SET synchronous_commit = on")
         link.execute("SELECT pg_current_xact_id()")
+        tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
         link.execute(f"VACUUM ANALYZE {', '.join(tables)}".encode())

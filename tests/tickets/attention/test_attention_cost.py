@@ -62,7 +62,7 @@ def test_the_backlog_costs_nothing(project, ada, operator, monkeypatch):
         for number in range(count):
             specs = [TaskSpec(f"{n}") for n in range(6)]
             Ticket.objects.open(project, TicketSpec(f"{number}", tasks=specs), by=operator)
-        vacuum(*TABLES)
+        vacuum()
         costs.append(buffers(operator, monkeypatch))
 
     few, many = costs
@@ -98,7 +98,7 @@ def test_critical_work_is_found_behind_other_work(project, ticket, ada, operator
     Task.objects.filter(priority=2).update(rank=-1)
     old = Task.objects.filter(priority=0).order_by("-pk")[:3]
     Task.objects.filter(pk__in=[task.pk for task in old]).update(ready_at="2026-01-01T00:00Z")
-    vacuum(*TABLES)
+    vacuum()
 
     [item], _ = attention_list.page(Query(), by=operator, limit=50)
     assert (item.kind.name, item.act.label) == ("critical", "Bump")

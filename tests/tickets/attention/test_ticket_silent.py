@@ -154,11 +154,11 @@ def test_it_costs_by_the_claims_of_silent_agents_alone(project, ticket, ada, ope
     ]
     for agent in busy:
         Task.objects.claim(by=agent, limit=40, lease_s=3_600)
-    vacuum(*TABLES)
+    vacuum()
     costs = [buffers(operator, monkeypatch, "ticket_silent")["count"]]
     [held, *_] = Task.objects.claim(by=ada, lease_s=3_600)
     silent(ada)
-    vacuum(*TABLES)
+    vacuum()
     with beliefs(TABLES, count=8) as believed:
         costs += [buffers(operator, monkeypatch, "ticket_silent")["count"] for _ in believed]
     assert max(costs) < 11 * 20, costs  # each agent with its claims, and one silent claim

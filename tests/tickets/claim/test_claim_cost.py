@@ -166,7 +166,7 @@ def test_settling_many_costs_no_more_for_each_than_settling_few(ticket, ada):
 
     def each(number):
         settled = claims[:number]
-        vacuum("tickets_task")
+        vacuum()
         cost = measure(
             SETTLE,
             {
@@ -209,7 +209,7 @@ def test_hot_statements_are_planned_once_and_for_all(ticket, ada, operator):
         """,
         [ids[:-2], ids[1:-1]],
     )
-    vacuum("tickets_need")
+    vacuum()
     Agent.objects.filter(pk=ada.pk).update(capabilities=["skill-0"])
     connection.close()  # a fresh one has no plans yet
 

@@ -33,6 +33,7 @@ def test_a_fair_share_and_limits_cost_half_as_much_again_at_most(ticket, ada, bo
     Agent.objects.filter(pk__in=[ada.pk, bob.pk]).update(capabilities=["skill-0"], capacity=50)
     backlog(ticket, ready, 1)
     Task.objects.claim(by=bob, limit=3)
+    vacuum()
     plain = measure(CLAIM, asked(ada))
     for key in ("TWO", "THREE"):
         other = Project.objects.create_project(ProjectSpec(key, workflow="simple"), by=operator)
@@ -40,10 +41,12 @@ def test_a_fair_share_and_limits_cost_half_as_much_again_at_most(ticket, ada, bo
         for agent in (ada, bob):
             agent.projects.add(other)
         Task.objects.claim(by=bob, limit=2)
+    vacuum()
     shared = measure(CLAIM, asked(ada))
     limit(ticket.project, operator, max_agents=10, max_tickets=50)
     for other in Project.objects.exclude(pk=ticket.project_id):
         limit(other, operator, max_agents=10, max_tickets=50)
+    vacuum()
     first = measure(CLAIM, asked(ada))
     guards = list(Project.objects.values_list("pk", flat=True))
     second = with_locks(ada, guards)
@@ -75,7 +78,7 @@ def test_pools_cost_one_look_more_and_one_for_each_agent_that_shares_a_limited_o
     pools = [Pool.objects.create_pool(name, by=operator) for name in ("one", "two")]
     Agent.objects.filter(pk=ada.pk).update(pools=["one", "two"])
     Agent.objects.filter(name__lt="crowd-107", name__startswith="crowd-10").update(pools=["one"])
-    vacuum("agents_agent")
+    vacuum()
     first = measure(CLAIM, asked(ada))
     guarded = asked(ada, locked=True, guards=[ticket.project_id])
     second = measure(CLAIM_GUARDED, guarded)
@@ -98,7 +101,7 @@ def test_phases_that_may_be_full_cost_a_look_at_what_is_stored(ticket, ada, oper
     guarded = asked(ada, locked=True, guards=[ticket.project_id])
 
     def pages():
-        vacuum("tickets_lane", "tickets_phasehold", "tickets_ticket", "tickets_task")
+        vacuum()
         return sum(measure(CLAIM_GUARDED, guarded).values())
 
     limits = pages()

@@ -253,7 +253,7 @@ def test_whether_waits_hold_others_is_asked_once_a_project_however_much_happened
     _, left = in_review(project, operator, hands, limit=9, holds=["MAKE"], oldest_s=3600)
     marks = [Marks("MAKE", (f"skill-{n}",), False, workflow=left.workflow_id) for n in range(400)]
     Lane.objects.of(project.pk, marks)
-    vacuum("tickets_lane")  # so many that nobody reads them all
+    vacuum()  # so many that nobody reads them all
     found = []
     for count in (10, 1_000):
         cursor = changed_since("").cursor

@@ -30,7 +30,7 @@ def test_results_that_are_too_large_together_are_refused_without_reading_them(ti
     for claim in Task.objects.claim(by=ada, limit=MANY):
         complete(claim, by=ada)
     sql.rows(LARGE)
-    vacuum("tickets_task", "tickets_need")
+    vacuum()
 
     merge = TaskSpec(
         "all", needs=[NeedSpec(task.pk) for task in tasks], coordination=OperationSpec("merge", "union")

@@ -49,7 +49,7 @@ def test_the_sweep_costs_the_same_for_10_and_for_2000_syncs_that_wait(ticket, op
         specs = [TaskSpec("all", needs=[NeedSpec(parent.pk)], coordination=SYNC) for parent in parents]
         Task.objects.add(ticket, specs, by=operator)
         Task.objects.time_out_syncs()
-        vacuum("tickets_operation", "tickets_task", "tickets_need")
+        vacuum()
         with costs() as found:
             assert Task.objects.time_out_syncs() == 0
         counts.append(sum(cost.buffers for cost in found))
@@ -67,7 +67,7 @@ def test_the_time_of_one_sync_begins_at_the_cost_of_one_among_2000(ticket, opera
     *_, made = Task.objects.add(ticket, specs, by=operator)
     sql.rows("UPDATE tickets_task SET not_before = now() WHERE id = %s", [parents[-1].pk])
     Task.objects.wake()
-    vacuum("tickets_operation", "tickets_task", "tickets_need")
+    vacuum()
 
     with costs() as found:
         Task.objects.time_out_syncs()

@@ -309,7 +309,7 @@ def test_the_attention_list_costs_the_same_for_any_backlog(opened, operator, kin
     counts = []
     for number in (10, 2_000):
         opened(*[TaskSpec("x", deadline=before(-9 * DAY))] * number)
-        vacuum("tickets_task", "tickets_ticket")
+        vacuum()
         with costs() as found:
             attention_list.page(Query(kinds=[kind]), by=operator, limit=50)
             attention_list.count(Query(kinds=[kind]), by=operator)
@@ -326,7 +326,7 @@ def test_what_was_once_expected_late_costs_the_list_nothing(opened, operator):
         ticket.tasks.update(late_since=before(DAY), expected_at=before(-2 * DAY))
         ticket.tasks.all().cancel(by=operator, reason="no")
         opened(*[TaskSpec("x", deadline=before(-9 * DAY))] * number)
-        vacuum("tickets_task", "tickets_ticket")
+        vacuum()
         with costs() as found:
             attention_list.page(Query(kinds=["expected_late"]), by=operator, limit=50)
         counts.append(sum(each.buffers for each in found))
@@ -339,7 +339,7 @@ def test_the_list_of_overdue_tasks_reads_only_those(opened, operator):
     opened(*[TaskSpec("passed", deadline=before(50))] * 5)
     for number in (10, 2_000):
         opened(*[TaskSpec("x", deadline=before(-9 * DAY))] * number)
-        vacuum("tickets_task", "tickets_ticket")
+        vacuum()
         with costs() as found:
             page = Task.objects.page_json(documents.TaskQuery(overdue=True), by=operator, limit=50)
         counts.append(sum(each.buffers for each in found))

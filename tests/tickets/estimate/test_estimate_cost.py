@@ -66,7 +66,7 @@ def test_it_does_not_grow_with_what_was_done_or_waits(worked, opened, monkeypatc
     for number in (10, 3_000):
         multiply(done, number)
         opened(*[TaskSpec("do it")] * min(number, 1_000))
-        vacuum(*TABLES)
+        vacuum()
         found = cost_of(ticket)
         counts.append((len(found), sum(each.buffers for each in found)))
 
@@ -84,7 +84,7 @@ def test_no_belief_about_the_tables_makes_it_read_all(worked, opened, monkeypatc
     ticket = opened(TaskSpec("do it"), TaskSpec("do it"))
     multiply(Task.objects.filter(state="completed").first(), 3_000)
     opened(*[TaskSpec("do it")] * 1_000)
-    vacuum(*TABLES)
+    vacuum()
     dear = []
     with beliefs(TABLES, count=12) as believed:
         for belief in believed:
@@ -122,7 +122,7 @@ def test_a_turn_of_the_clock_without_moves_reads_a_few_pages(worked, opened):
     sweep = EstimateSweep()
     sweep()
     sweep()
-    vacuum(*TABLES)
+    vacuum()
 
     with costs() as found:
         assert sweep() == 0

@@ -136,7 +136,7 @@ def test_a_ticket_page_grows_with_its_tasks_and_a_board_with_its_tickets(page, p
         board = Project.objects.create_project(ProjectSpec(f"B{count}", workflow="simple"), by=operator)
         many(board, operator, 4 * count)
         ticket = sized(count)
-        vacuum("tickets_task", "tickets_ticket", "tickets_need")
+        vacuum()
         for name, address in (
             ("ticket", f"/tickets/{ticket.key}/"),
             ("board", f"/board/?project={board.key}"),

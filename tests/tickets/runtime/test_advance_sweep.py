@@ -96,13 +96,7 @@ def test_a_sweep_counts_each_ticket_once_and_names_no_backlog_of_a_moment(
 @pytest.mark.parametrize("tickets", [500, pytest.param(5_000, marks=pytest.mark.full)])
 def test_a_sweep_touches_few_pages_for_each_ticket_with_open_work(ticket, tickets):
     many_tickets(ticket.project, tickets, tasks=3)
-    vacuum(
-        "tickets_workflow",
-        "tickets_workflowphase",
-        "tickets_phasemove",
-        "tickets_verdict",
-        "tickets_artifact",
-    )
+    vacuum()
     params = {"after": 0, "upto": 1 << 40, "most": automation.COUNTED, "again": automation.MOST_AGAIN}
 
     assert cost_of(automation.DUE_BETWEEN, params).buffers <= 6 * tickets

@@ -89,7 +89,7 @@ def test_a_list_by_who_must_act_costs_a_page_however_many_wait(project, ticket, 
     many_tickets(project, MANY, tasks=1)
     Agent.objects.register(AgentSpec("bob"), projects=[project], by=operator)
     store_waits()
-    vacuum("tickets_taskwait", "tickets_ticketwait", "tickets_lanewait")
+    vacuum()
     rows = "SELECT (SELECT count(*) FROM tickets_taskwait) + (SELECT count(*) FROM tickets_ticketwait) AS n"
     assert sql.one(rows) == {"n": 2 * MANY + 2}
 
