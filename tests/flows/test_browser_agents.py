@@ -15,13 +15,13 @@ from tests.support.browser import PHONE, WIDE
 from tests.support.slow_proxy import SlowLine
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
 LOOKS = [
     pytest.param("dark", PHONE, id="phone-dark"),
-    pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.full),
-    pytest.param("dark", WIDE, id="wide-dark", marks=pytest.mark.full),
-    pytest.param("light", WIDE, id="wide-light", marks=pytest.mark.full),
+    pytest.param("light", PHONE, id="phone-light"),
+    pytest.param("dark", WIDE, id="wide-dark"),
+    pytest.param("light", WIDE, id="wide-light"),
 ]
 
 
@@ -71,7 +71,6 @@ def test_they_are_for_everybody(window, operator, fleet, theme, size):
     assert shown.complaints == []
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(("theme", "size"), LOOKS)
 def test_so_are_what_is_rarer(window, operator, fleet, theme, size):
     shown = window(operator, size=size, theme=theme)
@@ -89,7 +88,6 @@ def test_so_are_what_is_rarer(window, operator, fleet, theme, size):
     assert [said for said in shown.complaints if "404" not in said] == []
 
 
-@pytest.mark.full
 def test_the_list_is_walked_and_acted_on_by_keys_and_is_live(window, operator, fleet, ada, bob):
     page = window(operator).live("/board/")
     page.keyboard.press("g")
@@ -115,7 +113,6 @@ def test_the_list_is_walked_and_acted_on_by_keys_and_is_live(window, operator, f
     assert Event.objects.filter(kind="task.revoked", reason="Its host is gone").count() == 2
 
 
-@pytest.mark.full
 def test_an_agent_that_is_retired_elsewhere_takes_no_act_of_an_open_page(window, operator, fleet, ada):
     page = window(operator).live("/agents/ada/")
     page.locator("#more").click()
@@ -132,7 +129,6 @@ def test_an_agent_that_is_retired_elsewhere_takes_no_act_of_an_open_page(window,
     expect(page.locator("#more")).to_have_count(0)
 
 
-@pytest.mark.full
 def test_on_a_slow_line_an_act_is_done_once(window, operator, fleet, ada):
     shown = window(operator)
     line = SlowLine(shown, latency=200, first=0)
@@ -147,7 +143,6 @@ def test_on_a_slow_line_an_act_is_done_once(window, operator, fleet, ada):
     assert Event.objects.filter(kind="task.revoked").count() == 2
 
 
-@pytest.mark.full
 def test_the_filter_stands_in_the_address_and_works_without_script(browser, window, operator, fleet, bob):
     shown = window(operator)
     page = shown.live("/agents/")

@@ -10,12 +10,12 @@ from tests.support.browser import OVERVIEW, PHONE, WIDE
 from tests.support.slow_proxy import SlowLine
 from tickets.models import HourlyFigures, Task, TaskSpec, Ticket, TicketSpec
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 LOOKS = [
     pytest.param("dark", PHONE, id="phone-dark"),
-    pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.full),
-    pytest.param("dark", WIDE, id="wide-dark", marks=pytest.mark.full),
-    pytest.param("light", WIDE, id="wide-light", marks=pytest.mark.full),
+    pytest.param("light", PHONE, id="phone-light"),
+    pytest.param("dark", WIDE, id="wide-dark"),
+    pytest.param("light", WIDE, id="wide-light"),
 ]
 
 
@@ -49,7 +49,6 @@ def test_it_is_for_everybody(window, operator, fleet, theme, size):
     expect(page.locator(".skip-link")).to_be_focused()
 
 
-@pytest.mark.full
 def test_it_follows_what_happens_in_place_and_keeps_the_focus(window, operator, fleet, ada):
     page = window(operator).live("/")
     expect(page).to_have_title("(1) Overview · Omoi")
@@ -64,7 +63,6 @@ def test_it_follows_what_happens_in_place_and_keeps_the_focus(window, operator, 
     expect(page.locator("#data-of-queue")).to_be_focused()
 
 
-@pytest.mark.full
 def test_an_item_is_acted_on_over_a_slow_line_without_leaving(window, operator, fleet):
     shown = window(operator)
     SlowLine(shown, latency=200, first=0)
@@ -79,7 +77,6 @@ def test_an_item_is_acted_on_over_a_slow_line_without_leaving(window, operator, 
     expect(page).to_have_title("Overview · Omoi")
 
 
-@pytest.mark.full
 def test_without_script_it_is_read_and_acted_on(browser, window, operator, fleet):
     shown = window(operator)
     bare = browser.new_context(java_script_enabled=False, storage_state=shown.context.storage_state())
@@ -97,7 +94,6 @@ def test_without_script_it_is_read_and_acted_on(browser, window, operator, fleet
     bare.close()
 
 
-@pytest.mark.full
 def test_the_keys_and_the_bar_of_a_phone_lead_everywhere(window, operator, fleet):
     page = window(operator).live("/board/")
     page.keyboard.press("g")

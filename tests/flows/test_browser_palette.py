@@ -10,7 +10,7 @@ from agents.models.account import set_single_letters
 from tests.support.browser import PHONE, every_look
 from tickets.models import Task, TaskSpec, Ticket, TicketSpec
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
 
 @pytest.fixture

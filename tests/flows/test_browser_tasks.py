@@ -11,12 +11,12 @@ from tickets.models import BulkAct, Edge, Need, Task, TaskOutput, TaskSpec, Wait
 from tickets.models.output.task_output import NewOutput
 from tickets.models.queue.task_filter import TaskFilter
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 LOOKS = [
     pytest.param("dark", PHONE, id="phone-dark"),
-    pytest.param("light", PHONE, id="phone-light", marks=pytest.mark.full),
-    pytest.param("dark", WIDE, id="wide-dark", marks=pytest.mark.full),
-    pytest.param("light", WIDE, id="wide-light", marks=pytest.mark.full),
+    pytest.param("light", PHONE, id="phone-light"),
+    pytest.param("dark", WIDE, id="wide-dark"),
+    pytest.param("light", WIDE, id="wide-light"),
 ]
 PRINTED = (
     b"$ pytest -q\n\x1b[32m.........\x1b[0m\x1b[31mF\x1b[0m\x1b[33ms\x1b[0m                     [ 41 %]\n"
@@ -76,7 +76,6 @@ def test_they_are_for_everybody(window, operator, work, theme, size):
     assert shown.complaints == shown.elsewhere == []
 
 
-@pytest.mark.full
 @pytest.mark.parametrize(("theme", "size"), LOOKS)
 def test_so_are_what_is_rarer(window, operator, work, bulks, theme, size):
     shown = window(operator, size=size, theme=theme)
@@ -91,7 +90,6 @@ def test_so_are_what_is_rarer(window, operator, work, bulks, theme, size):
     assert [said for said in shown.complaints if "404" not in said] == []
 
 
-@pytest.mark.full
 def test_what_is_chosen_stays_chosen_and_is_acted_on(window, operator, work, ada, ticket):
     page = window(operator).live("/board/")
     page.keyboard.press("g")
@@ -129,7 +127,6 @@ def test_what_is_chosen_stays_chosen_and_is_acted_on(window, operator, work, ada
     expect(page.locator(".bulk-numbers")).to_contain_text("1 task retried.")
 
 
-@pytest.mark.full
 def test_output_comes_while_it_is_watched_and_is_followed(window, operator, work, ada):
     page = window(operator).live(f"/tasks/{work[3].key}/")
     output = TaskOutput.objects.of(work[3])
@@ -147,7 +144,6 @@ def test_output_comes_while_it_is_watched_and_is_followed(window, operator, work
     assert page.locator("#output").evaluate("box => box.scrollTop") == 0
 
 
-@pytest.mark.full
 def test_they_work_without_script(browser, web, operator, work, window):
     shown = window(operator)
     cookies = shown.context.cookies()

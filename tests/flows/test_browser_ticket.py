@@ -11,7 +11,7 @@ from tests.support.browser import PHONE, WIDE, Window, every_look
 from tests.support.wait import until
 from tickets.models import Edge, Need, Task, TaskSpec, Ticket, TicketSpec
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.full]
 
 
 @pytest.fixture
@@ -42,7 +42,6 @@ def check(shown, path, size):
     return page
 
 
-@pytest.mark.full
 @every_look
 def test_every_state_of_the_page_is_for_everybody(window, project, delivery, operator, theme, size):
     shown = window(size=size, theme=theme)
@@ -70,7 +69,6 @@ def test_every_state_of_the_page_is_for_everybody(window, project, delivery, ope
     assert [said for said in shown.complaints if "409" not in said] == []
 
 
-@pytest.mark.full
 def test_the_page_is_for_everybody(window, delivery):
     check(window(size=PHONE, theme="dark"), f"/tickets/{delivery.key}/", PHONE)
     shown = window()
@@ -82,7 +80,6 @@ def test_the_page_is_for_everybody(window, delivery):
     assert shown.complaints + shown.elsewhere == []
 
 
-@pytest.mark.full
 def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     page = window().live(f"/tickets/{delivery.key}/")
     press, focused = page.keyboard.press, lambda: page.evaluate("document.activeElement.id")
@@ -115,7 +112,6 @@ def test_a_ticket_is_forced_by_keyboard_with_a_reason(window, delivery):
     assert Ticket.objects.get(pk=delivery.pk).phase == "TESTING"
 
 
-@pytest.mark.full
 def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     page.locator("#main-advance").press("Enter")
@@ -137,7 +133,6 @@ def test_a_refusal_is_read_out_where_it_happened(window, delivery, operator):
     assert Ticket.objects.get(pk=delivery.pk).priority_name == "low"
 
 
-@pytest.mark.full
 def test_an_open_dialog_and_what_is_typed_survive_updates(window, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     page.locator("#graph").evaluate("box => { box.style.maxWidth = '500px'; box.scrollLeft = 120 }")
@@ -187,7 +182,6 @@ def test_acts_work_without_script(browser, web, operator, delivery):
     shown.close()
 
 
-@pytest.mark.full
 def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     page = window().live(f"/tickets/{delivery.key}/")
     failed = delivery.tasks.get(state="failed")
@@ -205,7 +199,6 @@ def test_a_graph_opens_at_what_failed_and_leads_to_its_row(window, delivery):
     expect(page.locator("#node-0")).to_have_count(0)
 
 
-@pytest.mark.full
 def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, delivery):
     ticket = large(project, operator)
     page = window().go(f"/tickets/{ticket.key}/")
@@ -228,7 +221,6 @@ def test_a_phone_and_a_large_ticket_get_the_list(window, project, operator, deli
     expect(phone.locator(".task").first).to_be_visible()
 
 
-@pytest.mark.full
 def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, delivery, operator):
     page = window().live(f"/tickets/{delivery.key}/")
     operator.is_active = False
@@ -238,7 +230,6 @@ def test_a_page_whose_person_was_signed_out_asks_to_sign_in(window, web, deliver
     assert "/login/" in page.url
 
 
-@pytest.mark.full
 def test_what_is_typed_outlives_being_signed_out(window, delivery, operator):
     operator.set_password("correct horse battery")
     operator.save()

@@ -154,6 +154,7 @@ def test_what_is_typed_stays_when_somebody_is_signed_out(window, quick, operator
     expect(page.locator(EDITOR)).to_have_value("mine")
 
 
+@pytest.mark.full
 def test_a_text_that_was_refused_is_not_left_without_a_question(window, quick):
     page = window().go("/workflows/quick/")
     leaves = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"  # false: the browser asks first

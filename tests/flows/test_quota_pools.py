@@ -363,6 +363,7 @@ def test_explain_does_not_speak_of_quota_while_another_agent_has_room(opened, cl
 # -- the whole
 
 
+@pytest.mark.full
 def test_thirty_tasks_of_a_pool_that_is_used_up(opened, agent, others, calls, pool, complete):
     """No attempt is spent, at most one probe a reset, all are done in the end, others are untouched."""
     calls.patch("/agents/ada", {"capacity": 30})

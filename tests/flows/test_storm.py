@@ -153,6 +153,7 @@ def test_a_claim_whose_holder_is_silent_can_be_claimed_within_its_lease_and_six_
     assert (int(new["task"]["id"]), new["fence"], new["attempt"]) == (old.task, old.fence + 1, 2)
 
 
+@pytest.mark.full
 def test_threads_that_settle_neighbours_with_a_shared_child_free_it_once(ticket, project, operator):
     """Twelve parents end at the same time: the child becomes ready with the last one, with one event."""
     from tests.factories import complete

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 
 from tests.support import cluster
+from tests.support.vacuum import vacuum
 
 FIRST = 1_000_000  # the first id of a copy
 
@@ -136,10 +137,6 @@ FROM tickets_task
 WHERE holder_id IS NOT NULL
 GROUP BY 1
 """
-TABLES = (
-    *("agents_agent", "agents_agentpresence", "agents_agent_projects", "agents_event", "tickets_ticket"),
-    *("tickets_task", "tickets_need", "tickets_phasemove", "tickets_lane", "tickets_latestgrant"),
-)
 
 
 @dataclass(frozen=True)
@@ -185,7 +182,7 @@ def make(ticket: Any, task: Any, agent: Any, size: Size) -> None:
         run(EVENTS)
         run(HELD)
         run(GRANTS)
-        link.execute(f"VACUUM ANALYZE {', '.join(TABLES)}".encode())
+    vacuum()
 
 
 @contextmanager

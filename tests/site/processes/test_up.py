@@ -77,6 +77,7 @@ def test_a_killed_web_process_is_started_again_and_nobody_is_turned_away(up):
     assert until(lambda: up.facts["children"]["web"] != old)
 
 
+@pytest.mark.full
 def test_a_killed_postgresql_is_started_again(up):
     old = up.postmaster()
 

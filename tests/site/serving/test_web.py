@@ -53,6 +53,7 @@ def test_without_a_database_the_answer_is_come_again_and_not_that_we_are_broken(
         web.stop()
 
 
+@pytest.mark.full
 def test_after_the_database_was_restarted_no_request_fails(web, cookie):
     for _ in range(20):
         assert get(web, "/admin/", Cookie=cookie)[0] == 200

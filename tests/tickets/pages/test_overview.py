@@ -14,6 +14,7 @@ from tests.factories import fail
 from tests.support import large_world
 from tests.support.costs import costs
 from tests.support.html import squeeze
+from tests.support.vacuum import vacuum
 from tickets.models import HourlyFigures, Task, TaskSpec, Ticket, TicketSpec
 from tickets.pages.chart import chart, round_top, small
 
@@ -178,6 +179,7 @@ def test_it_costs_the_same_however_much_there_is(page, ticket, task, ada, size):
     large_world.make(ticket, task, ada, size)
     HourlyFigures.objects.sample_queue()
     sql.rows(HOURS, [ticket.project_id])
+    vacuum()
     for query in ("", "?range=30d&project=OMO&data=stuck"):
         with CaptureQueriesContext(connection) as asked:
             text(page.get(f"/{query}"))

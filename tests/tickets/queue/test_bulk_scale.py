@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from agents.models import Event
 from tests.support import cluster, large_world
 from tests.support.costs import costs
+from tests.support.vacuum import vacuum
 from tickets.models import BulkAct, Task
 from tickets.models.queue.bulk_act import BATCH
 from tickets.models.queue.task_filter import TaskFilter
@@ -26,7 +27,7 @@ def test_each_batch_costs_the_same_and_each_task_is_retried_once(number, ticket,
             "UPDATE tickets_task SET state = 'failed', holder_id = NULL, lease_expires_at = NULL,"
             f" ended_at = now(), open_needs = 0, edges_left = 0 WHERE id > {large_world.FIRST}".encode()
         )
-        link.execute(b"VACUUM ANALYZE tickets_task")
+    vacuum()
     bulk = BulkAct.objects.prepare(
         "retry", TaskFilter(status="failed"), by=operator, projects=[ticket.project]
     )
