@@ -19,6 +19,7 @@ from tests.support import cluster, world
 
 # here it goes before pytest-django's own
 from tests.support.cluster import django_db_modify_db_settings  # noqa: F401
+from tests.support.kept_plans import kept_statements
 from tests.support.web_process import web  # noqa: F401
 
 # How long an example takes depends on what else the machine does.
@@ -54,7 +55,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: pytest.FixtureRequ
         tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
         cluster.become(location.APPLICATION)
 
-    with world.prepared([*tables, "dramatiq.queue"]):
+    with kept_statements(), world.prepared([*tables, "dramatiq.queue"]):
         yield
     cluster.become(location.OWNER)
     with cluster.superuser() as link:  # what the tests of a browser keep belongs to its event loop

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from omoi_site.brokers import hints
 from omoi_site.database import prepared, sql
 from tests.support.costs import round_trips
+from tests.support.kept_plans import discarded_statements
 
 ECHO = """
 SELECT
@@ -36,6 +37,12 @@ VALUES = {
 TOUCH = (
     "UPDATE agents_agent SET capacity = capacity + 1 WHERE id = %(agent)s RETURNING capacity - 5 AS touched"
 )
+
+
+@pytest.fixture(autouse=True)
+def rollbacks_discard():
+    with discarded_statements():
+        yield
 
 
 def plans(text):
