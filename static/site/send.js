@@ -34,10 +34,14 @@ async function sendForm(form, submitter) {
     const why = answer.main && one("h1", answer.main)?.textContent;
     return toast(`${why || "This did not work"}. What you typed stays here. Try again.`);
   }
-  if (answer.redirected && answer.at.pathname !== location.pathname) return location.assign(answer.at);
+  const here = answer.at.pathname === location.pathname && partsOf(answer.main) === partsOf(one("#main"));
+  if (answer.redirected && !here) return location.assign(answer.at);
   if (answer.redirected) history.replaceState(null, "", answer.at);
   showMain(answer.main, form);
 }
+
+// The live parts in it, which a page counts when it is loaded.
+const partsOf = (main) => all("[data-live]", main).map(({ id, dataset }) => [id, dataset.every]).join();
 
 async function answerTo(form, submitter) {
   const body = new URLSearchParams(new FormData(form, submitter));

@@ -26,7 +26,7 @@ from tickets.pages.of_projects import OfProjects
 from tickets.pages.views import BOARD_PARAMETERS, is_part, page
 from tickets.templatetags.frame import frame_of, shown_count
 
-ITEMS, CLAIMS, STUCK_SHOWN = 8, 10, 50  # that it shows
+ITEMS, OF_KIND, CLAIMS, STUCK_SHOWN = 8, 3, 10, 50  # that it shows
 PARAMETERS = ("project", "range", "data")
 OF_THE_BOARD = set(BOARD_PARAMETERS) - {"project"}
 
@@ -36,11 +36,12 @@ class Overview(OfProjects):
 
     @cached_property
     def found(self) -> tuple[list[Item], bool]:
-        return attention_list.page(Query(self.project, mine=True), by=self.by, limit=ITEMS)
+        query = Query(self.project, mine=True)
+        return attention_list.page(query, by=self.by, limit=ITEMS, of_kind=OF_KIND)
 
     @property
     def rows(self) -> list[Row]:
-        """The first items that the person can act on."""
+        """The first items that the person can act on, some of each kind."""
         return [Row(item, self.by, back="overview") for item in self.found[0]]
 
     @property

@@ -15,6 +15,7 @@ from collaboration.live.consumers import LiveConsumer
 from omoi_site.serving.live_hub import Hub
 from omoi_site.serving.request_threads import Threads
 from omoi_site.serving.thread_share import ThreadShare
+from tests.collaboration.live.test_live import settled
 from tests.support.web_process import Page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,6 +102,7 @@ def test_topics_and_messages_are_counted(web, operator):
 
 
 def test_a_topic_no_database_text_can_hold_is_passed_over(web, operator, project):
+    settled(web.page(operator))
     page = web.page(operator)
     assert page.follow("project:\ud800", "project:\0", "project:OMO") == []
 

@@ -52,6 +52,30 @@ def test_work_that_nobody_can_do_is_one_item_for_all_such_tasks(ticket, ada, ope
     assert listed(operator) == []
 
 
+def test_many_of_one_kind_leave_room_for_the_others(ticket, ada, operator):
+    """And fill what the others leave, in the order of the list."""
+    broken = [TaskSpec(f"{n}", max_attempts=1) for n in range(5)]
+    rare = TaskSpec("rare", capabilities=["rust"])
+    *failed, unable = Task.objects.add(ticket, [*broken, rare], by=operator)
+    for claim in Task.objects.claim(by=ada, limit=5):
+        fail(claim, by=ada)
+
+    def shown(limit, of_kind=0):
+        items, more = attention_list.page(Query(), by=operator, limit=limit, of_kind=of_kind)
+        return [item.task for item in items], more
+
+    failed_ids = [task.pk for task in failed]
+    in_order, _ = shown(50)
+    assert sorted(in_order) == sorted([*failed_ids, unable.pk])
+    first = [pk for pk in in_order if pk != unable.pk]
+    some = set(first[:2]) | {unable.pk}
+    assert shown(3, of_kind=2) == ([pk for pk in in_order if pk in some], True)
+    some |= {first[2]}
+    assert shown(4, of_kind=2) == ([pk for pk in in_order if pk in some], True)
+    assert shown(6, of_kind=2) == (in_order, False)
+    assert shown(3) == (in_order[:3], True)
+
+
 def test_an_agent_that_is_away_can_be_made_available_again(task, ada, bob, operator):
     for agent in (ada, bob):
         Agent.objects.act(agent.pk, "make_unavailable", by=operator)

@@ -34,7 +34,10 @@ BERLIN, LORD_HOWE = "Europe/Berlin", "Australia/Lord_Howe"  # the second sets it
 def test_when_it_is_due(line, zone, since, due):
     cron = CronLine.read(line, zone)
 
-    assert [f"{cron.at(one):%d %H:%M%z}" for one in cron.upcoming(at(since), len(due))] == due
+    found = cron.upcoming(at(since), len(due) + 1)
+    assert [f"{cron.at(one):%d %H:%M%z}" for one in found[:-1]] == due
+    for place, one in enumerate(found):
+        assert cron.from_one(one, len(found) - place) == found[place:]
 
 
 def test_in_an_hour_that_comes_twice_a_line_that_was_due_is_not_due_again():

@@ -114,15 +114,25 @@ class Tickets:
     stuck: frozenset[int]
 
 
-def page(query: Query, *, by: Actor, limit: int, after: Place | None = None) -> tuple[list[Item], bool]:
-    """Up to `limit` items after this place that `by` sees, and whether there are more."""
+def page(
+    query: Query, *, by: Actor, limit: int, after: Place | None = None, of_kind: int = 0
+) -> tuple[list[Item], bool]:
+    """Up to `limit` items after this place that `by` sees, and whether there are more. of_kind: so many of
+    each kind come before the others, so that many of one do not hide the rest.
+    """
     kinds = asked_kinds(query, after)
     if not kinds:
         return [], False
-    params = {**reader_params(query, by), **_places(kinds, after), "most": limit + 1}
+    params = {
+        **reader_params(query, by),
+        **_places(kinds, after),
+        "most": limit + 1,
+        "of_kind": of_kind or limit,
+    }
     rows = sql.rows(items_statement(kinds), params)
-    people = _people({row["project_id"] for row in rows[:limit]})
-    return [_item(kinds[row["place"]], row, people) for row in rows[:limit]], len(rows) > limit
+    shown = sorted(rows[:limit], key=lambda row: (row["place"], row["since"], row["id"]))
+    people = _people({row["project_id"] for row in shown})
+    return [_item(kinds[row["place"]], row, people) for row in shown], len(rows) > limit
 
 
 def count(query: Query, *, by: Actor) -> int:

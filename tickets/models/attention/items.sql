@@ -3,9 +3,20 @@ WITH {places},
 found AS MATERIALIZED (
   SELECT *
   FROM (
-    {rows}
+    SELECT
+      r.*,
+      row_number() OVER (
+        PARTITION BY r.place
+        ORDER BY
+          r.since,
+          r.id
+      ) AS nth
+    FROM (
+      {rows}
+    ) r
   ) f
   ORDER BY
+    nth > %(of_kind)s::bigint,
     place,
     since,
     id
@@ -51,6 +62,7 @@ LEFT JOIN LATERAL (
   OFFSET 0
 ) t ON true
 ORDER BY
+  f.nth > %(of_kind)s::bigint,
   f.place,
   f.since,
   f.id

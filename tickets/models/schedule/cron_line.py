@@ -93,6 +93,12 @@ class CronLine:
     def upcoming(self, at: datetime, count: int) -> list[datetime]:
         return list(islice(self.following(at), count))
 
+    def from_one(self, due: datetime, count: int) -> list[datetime]:
+        """The same from one of its times on. Kept, as a line that is due on a fifth Friday of February has to
+        go through a century.
+        """
+        return list(_from_one(self, due, count))
+
     def between(self, after: datetime, upto: datetime, most: int) -> tuple[list[datetime], bool]:
         """The last `most` times after `after` and up to `upto`, in order, and whether there were more."""
         found: list[datetime] = []
@@ -127,6 +133,11 @@ class CronLine:
     def _zone(self) -> tzinfo:
         # UTC needs none of the files of time zones, which a small container does not have
         return UTC if self.zone == "UTC" else zoneinfo.ZoneInfo(self.zone)
+
+
+@functools.lru_cache(maxsize=2_000)
+def _from_one(line: CronLine, due: datetime, count: int) -> Sequence[datetime]:
+    return line.upcoming(due - timedelta(microseconds=1), count)
 
 
 def never_due(text: str) -> str:

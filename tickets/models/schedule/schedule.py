@@ -175,7 +175,11 @@ class Schedule(Versioned):
 
     def upcoming(self, now: datetime, count: int = SHOWN_NEXT) -> list[datetime]:
         """When it is due next; nothing while it is switched off, or where its zone is not known."""
-        return self.line.upcoming(now, count) if self.active and self.line.zone_known else []
+        if not self.active or not self.line.zone_known:
+            return []
+        if self.next_at and self.next_at > now:
+            return self.line.from_one(self.next_at, count)
+        return self.line.upcoming(now, count)
 
     def next_after(self, now: datetime) -> datetime | None:
         """Its next time; None while it is switched off. Raises Invalid where its zone is not known."""
