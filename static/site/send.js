@@ -6,6 +6,9 @@
 const SEND_MS = 30_000;
 const NO_ANSWER =
   "No answer came, so it may have been done or not. Press again to find out: nothing is done twice.";
+// By the address of a form that has no answer yet, its token: a live part is drawn with another one
+// meanwhile, and the server would take the next press for another act.
+const unanswered = new Map();
 const GONE = "It is not there any more. It may have been removed meanwhile.";
 
 addEventListener("submit", (event) => {
@@ -17,6 +20,11 @@ addEventListener("submit", (event) => {
 
 async function sendForm(form, submitter) {
   const button = submitter || one("[type=submit]", form);
+  const { once } = form.elements;
+  if (once) {
+    once.value = unanswered.get(form.action) || once.value;
+    unanswered.set(form.action, once.value);
+  }
   form.sending = true;
   button.setAttribute("aria-busy", "true");
   let answer = await answerTo(form, submitter);
@@ -27,6 +35,7 @@ async function sendForm(form, submitter) {
   button.removeAttribute("aria-busy");
   if (session.other) return;  // the page says so
   if (!answer) return toast(NO_ANSWER);
+  unanswered.delete(form.action);
   if (answer.status === 404) return toast(GONE);
   if (answer.redirected && answer.at.pathname.startsWith("/login/")) return handleSignedOut();
   if (answer.address) return location.assign(answer.address);

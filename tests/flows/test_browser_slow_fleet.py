@@ -101,7 +101,8 @@ def test_a_schedule_is_saved_and_run_once(window, template, latency):  # noqa: F
     until(line.quiet, 30)
     run.click()
 
-    expect(page.locator(".message").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator(".message")).to_contain_text("OMO-1", timeout=SLOW_MS)
+    until(line.quiet, 30)
     assert Ticket.objects.count() == 1
 
 
