@@ -9,7 +9,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents.models import Event, Member, Pool, Project, ProjectSpec
-from tickets.models import Freeze, Task
+from tickets.models import Freeze, Schedule, ScheduleSpec, Task, TemplateSpec, TicketTemplate
+from tickets.pages import timeline_kinds
+from tickets.pages.projects.project_page import WORDS
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +42,22 @@ def send(client, act, key="OMO", **form):
 
 def settings(key="OMO"):
     return Project.objects.get(key=key)
+
+
+def test_every_kind_of_change_of_a_project_has_its_words(desk, project, operator):
+    assert WORDS.keys() >= timeline_kinds.ELSEWHERE
+    template = TicketTemplate.objects.create_template(project, TemplateSpec("nightly", "Audit"), by=operator)
+    Schedule.objects.run_now(
+        Schedule.objects.create_schedule(project, ScheduleSpec(template, "@daily"), by=operator).pk,
+        by=operator,
+    )
+
+    shown = text_of(desk.get("/projects/OMO/"))
+
+    assert "admin made a template nightly" in shown
+    assert "admin made a schedule nightly" in shown
+    assert "admin opened a ticket by time OMO-1" in shown
+    assert "after 30 min without progress, taken back 10 min later" in shown
 
 
 def test_the_list_has_people_agents_work_limits_and_states(desk, project, other, eve, operator, task, ada):

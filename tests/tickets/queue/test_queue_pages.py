@@ -135,6 +135,20 @@ def test_the_page_of_a_task_has_what_there_is_to_know(client, operator, queue, a
     assert client.get("/tasks/OMO-1.99999/").status_code == client.get("/tasks/x\x00.1/").status_code == 404
 
 
+def test_a_checkpoint_says_who_made_it_and_how_long_ago(client, operator, task, ada):
+    [claim] = Task.objects.claim(by=ada)
+    checkpoint = {"branch": "omoi/OMO-1", "summary": "half‮way"}
+    Task.objects.report_progress(claim.task, claim.fence, {"checkpoint": checkpoint}, by=ada)
+    client.force_login(operator)
+
+    text = client.get(f"/tasks/{task.key}/").content.decode().partition('id="checkpoint"')[2]
+
+    told = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "Made 0 s ago, by ada" in told
+    assert "omoi/OMO-1" in told
+    assert "‮" not in told
+
+
 def test_earlier_claims_of_a_task_are_a_link_away(client, operator, task, ada, monkeypatch):
     """However much has happened to its ticket since."""
     monkeypatch.setattr("tickets.pages.queue.task_page.CLAIMS", 2)

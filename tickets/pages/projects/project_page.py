@@ -14,6 +14,7 @@ from django.urls import reverse
 from agents import profiles
 from agents.models import Event, Member, Project, rights
 from omoi_site.errors import OmoiError
+from omoi_site.templatetags.omoi import long
 from tickets.models import Workflow
 from tickets.models.freeze.freeze import SCOPE
 from tickets.models.project_rows import ProjectRow, read_rows
@@ -35,7 +36,31 @@ WORDS = {
     "project.paused": "paused it",
     "project.resumed": "resumed it",
     "project.thawed": "let it go on",
+    "repository.added": "added a repository",
+    "repository.edited": "changed a repository",
+    "repository.fetch_failed": "could not fetch a repository",
+    "repository.fetched": "fetched a repository",
+    "repository.removed": "removed a repository",
+    "schedule.created": "made a schedule",
+    "schedule.disabled": "switched a schedule off",
+    "schedule.edited": "changed a schedule",
+    "schedule.enabled": "switched a schedule on",
+    "schedule.removed": "removed a schedule",
+    "schedule.restored": "put a schedule back",
+    "schedule.run_opened": "opened a ticket by time",
+    "schedule.run_owed": "could not open a ticket by time yet",
+    "schedule.run_skipped": "opened no ticket for past times",
+    "tasks.bulk_begun": "began to change many tasks",
+    "tasks.bulk_ended": "has changed many tasks",
+    "template.created": "made a template",
+    "template.edited": "changed a template",
+    "template.opened": "opened a ticket of a template",
+    "template.removed": "removed a template",
+    "template.restored": "put a template back",
+    "ticket.birth_refused": "was refused to open a ticket",
+    "workflow.installed": "installed a workflow",
 }
+ABOUT = ("phase", "ticket", "template", "name")  # of the data, the first that an event has
 
 
 @dataclass(frozen=True)
@@ -60,7 +85,9 @@ class Change:
                 f"{SETTINGS.get(name, name).lower()}: {_text(before.get(name))} → {_text(value)}"
                 for name, value in data["after"].items()
             )
-        return str(data.get("phase", ""))
+        if self.event.kind == "tasks.bulk_ended":
+            return f"{data['done']:,} of {data['number']:,}"
+        return next((str(data[name]) for name in ABOUT if data.get(name)), "")
 
 
 class ProjectPage:
@@ -77,6 +104,12 @@ class ProjectPage:
     ) -> None:
         self.project, self.by, self.refused = project, by, refused
         self.act, self.typed = act, typed or QueryDict()
+
+    @property
+    def stalls(self) -> str:
+        """When work without progress is taken back."""
+        after, later = self.project.stall_after_s, self.project.stall_grace_s
+        return f"after {long(after)} without progress, taken back {long(later)} later" if after else "never"
 
     @property
     def address(self) -> str:

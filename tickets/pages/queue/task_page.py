@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -210,6 +211,17 @@ class TaskPage:
     @property
     def slots(self) -> str:
         return _json(self.task.slots) if self.task.slots else ""
+
+    @property
+    def checkpoint(self) -> Mapping[str, Any]:
+        """What its holder said of where the work stood, without who and when."""
+        return {
+            name: value for name, value in (self.task.checkpoint or {}).items() if name not in ("at", "by")
+        }
+
+    @property
+    def checkpoint_at(self) -> datetime | None:
+        return datetime.fromisoformat(self.task.checkpoint["at"]) if self.task.checkpoint else None
 
     # -- addresses
 
