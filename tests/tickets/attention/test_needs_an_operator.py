@@ -107,26 +107,15 @@ def explained_items(world):
     for ticket in tickets.values():
         for cause in Ticket.objects.explanation(ticket)["causes"]:
             if cause["who"] == "operator" and not cause["what"].startswith(f"{ticket.key}."):
-                found |= full_circle(cause, stopped=project.paused)
                 found.add((of_ticket(ticket, project, cause), ticket.pk))
     ids = [task.pk for task in world.tasks]
     told = Task.objects.explanations(ids)
     for task in Task.objects.filter(pk__in=ids):
         causes = told[task.pk]["causes"]
         if any(cause["who"] == "operator" for cause in causes):
-            for cause in causes:
-                found |= full_circle(cause, stopped=project.paused)
             kind = of_task(task, tickets[task.ticket_id], project, causes)
             found.add((kind, task.lane_id if kind in OF_LANES.values() else task.pk))
     return {(kind, pk) for kind, pk in found if kind not in (STOPPED, ELSEWHERE, NOT_BEGUN)}
-
-
-def full_circle(cause, *, stopped):
-    """The phase for whose room it waits, by the ticket that the explanation would have moved back."""
-    if stopped or cause["code"] != "review_full" or cause["who"] != "operator":
-        return set()
-    key = cause["how"].removeprefix("Move ").partition(" ")[0]
-    return {("full_circle", Ticket.objects.get(key=key).pk)}
 
 
 def of_ticket(ticket, project, cause):
@@ -134,7 +123,7 @@ def of_ticket(ticket, project, cause):
     match cause["code"]:
         case "freeze" | "pause":
             return STOPPED
-        case "limit" | "need" | "review_full":  # its tasks that failed, or can never begin; the full phase
+        case "limit" | "need":  # its tasks that failed, or can never begin
             return ELSEWHERE
         case _ if stopped:
             return STOPPED

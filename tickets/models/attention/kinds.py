@@ -5,7 +5,6 @@ from __future__ import annotations
 from tickets.models.attention import (
     agent_kinds,
     deadline_kinds,
-    full_kinds,
     installation_kinds,
     lane_kinds,
     schedule_kinds,
@@ -31,7 +30,6 @@ KINDS = [
     ticket_kinds.NO_PROGRESS,
     silent_kinds.TICKET_SILENT,
     ticket_kinds.HELD_BY_PERSON,
-    full_kinds.FULL_CIRCLE,
     ticket_kinds.CANNOT_GO_ON,
     ticket_kinds.NOBODY,
     ticket_kinds.QUOTA,

@@ -110,7 +110,7 @@ def held_back(values: Values) -> str:
     """Why nobody is granted the task: which phase is full, or whose ticket waits too long there."""
     full, phase = values["full_phase"], humanize.phase(values["phase"])
     if full["is_full"]:
-        return f"work of {phase} waits: {full_phase(full)}"
+        return f"work of {phase} waits: {_full(full)}"
     return (
         f"work of {phase} waits: {full['key']} has waited for an {full['who']} in"
         f" {humanize.phase(full['phase'])} for more than {humanize.length(full['wip']['oldest_s'])}"
@@ -118,11 +118,11 @@ def held_back(values: Values) -> str:
 
 
 def waits_for_room(values: Values) -> str:
-    return f"it should move on, but {full_phase(values['full_phase'])}"
+    return f"it should move on, but {_full(values['full_phase'])}"
 
 
 def waits_to_go_back(values: Values) -> str:
-    return f"it was refused and should go back, but {full_phase(values['full_phase'])}"
+    return f"it was refused and should go back, but {_full(values['full_phase'])}"
 
 
 def make_room(values: Values) -> str:
@@ -142,8 +142,7 @@ def make_room(values: Values) -> str:
     )
 
 
-def full_phase(full: Values) -> str:
-    """That it is full, and whether it waits for itself. `full`: phase, wip and circle."""
+def _full(full: Values) -> str:
     number = counted(full["wip"]["limit"], "ticket")
     said = f"{humanize.phase(full['phase'])} is full, with {number}"
     if full["circle"]:
