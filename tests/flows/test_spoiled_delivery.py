@@ -184,6 +184,7 @@ SPOILED = [
 ]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("kind", "spoiling", "spoil", "code"), SPOILED, ids=[f"{kind} {how}" for kind, how, _, _ in SPOILED]
 )

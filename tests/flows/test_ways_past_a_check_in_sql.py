@@ -161,6 +161,7 @@ def scene(name, project, operator, ada, django_user_model):
         yield scene
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", WAYS)
 def test_the_database_refuses_each_answer_that_no_worker_found(name, scene):
     with pytest.raises(DatabaseError) as refused, transaction.atomic():

@@ -213,6 +213,7 @@ def scene(project, calls, agent, operator, ada, django_user_model):
     return GateScene(Delivery(calls, agent), calls, agent, operator, ada, project, django_user_model)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", WAYS)
 def test_no_way_leads_past_the_gate(scene, name):
     expect_no_way_on(scene, WAYS[name])
